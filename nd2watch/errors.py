@@ -1,0 +1,103 @@
+"""The tree of errors that nd2watch raises.
+
+::
+
+    Nd2WatchError
+    ├── ConfigError          the configuration cannot be used            exit 78
+    ├── SourceError          a frame file cannot be used                 exit 1
+    │   ├── FrameIncomplete  ... yet: it is still being written          exit 75, retryable
+    │   ├── FrameUnreadable  ... it is not a usable image
+    │   ├── FrameMismatch    ... its size or dtype differs from the rest
+    │   └── SourceChanged    ... it changed while it was converted       exit 75, retryable
+    ├── LayoutError          file names do not fit the layout            exit 1
+    │   └── SequenceIncomplete  frames are missing
+    ├── FormatError          an ND2 file or value breaks the format      exit 1
+    ├── ConversionError      a conversion cannot be finished             exit 1
+    │   ├── OutputExists     the output is there and is not overwritten
+    │   ├── VerificationFailed  the written file differs from its sources
+    │   └── ConversionCancelled  the service was asked to stop           exit 75, retryable
+
+Each message says what happened, to which file, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Nd2WatchError(Exception):
+    """Base of every error that nd2watch raises on purpose.
+
+    Attributes
+    ----------
+    exit_code : int
+        Exit status of the command line when this error ends a command.
+    retryable : bool
+        True when the same step may succeed later without anyone changing the set-up.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(Nd2WatchError):
+    """The configuration cannot be used; every fault found is listed."""
+
+    exit_code = 78
+
+
+class SourceError(Nd2WatchError):
+    """A frame file cannot be used."""
+
+
+class FrameIncomplete(SourceError):
+    """A frame file looks as if it is still being written."""
+
+    exit_code = 75
+    retryable = True
+
+
+class FrameUnreadable(SourceError):
+    """A frame file is not an image that nd2watch can convert."""
+
+
+class FrameMismatch(SourceError):
+    """A frame's size or dtype differs from the other frames of its sequence."""
+
+
+class SourceChanged(SourceError):
+    """A frame file changed or vanished while it was being converted."""
+
+    exit_code = 75
+    retryable = True
+
+
+class LayoutError(Nd2WatchError):
+    """File names do not fit the configured layout."""
+
+
+class SequenceIncomplete(LayoutError):
+    """Frames of a sequence are missing."""
+
+
+class FormatError(Nd2WatchError, ValueError):
+    """A value cannot be stored in ND2, or bytes are not a valid ND2 file."""
+
+
+class ConversionError(Nd2WatchError):
+    """A conversion cannot be finished."""
+
+
+class OutputExists(ConversionError):
+    """The output file is already there and is not overwritten."""
+
+
+class VerificationFailed(ConversionError):
+    """The ND2 file read back differs from its sources."""
+
+
+class ConversionCancelled(ConversionError):
+    """A conversion was stopped before its end; nothing was published."""
+
+    exit_code = 75
+    retryable = True

@@ -1,0 +1,148 @@
+"""Calls whose behaviour depends on the operating system, each with a plain fallback."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+# Errors by which a file system says that it has no hard links.
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+# Errors by which a file system says that a folder cannot be synced (some network shares).
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
+
+
+def create_locked(path: Path) -> int:
+    """Create `path`, which must not exist, and hold a lock on it while it is open.
+
+    Returns
+    -------
+    int
+        Descriptor open for reading and writing.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists, also as a dangling link.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # a share without locks: the name alone is unique
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def remove_unlocked(path: Path) -> bool:
+    """Delete a file that `create_locked` made unless a living process still holds it.
+
+    Returns
+    -------
+    bool
+        True when the file was deleted.
+    """
+    try:
+        if sys.platform != "win32":
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
+        else:
+            path.unlink()  # Windows itself refuses to delete a file that is open
+    except OSError:
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to disk where the system can (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
+    """Give a finished file its final name in the same folder, in one step.
+
+    Parameters
+    ----------
+    temporary, final : Path
+        Present and wanted path, both in one folder.
+    replace : bool, default False
+        Replace an existing `final`.
+
+    Raises
+    ------
+    FileExistsError
+        If `final` exists and `replace` is False; `temporary` is left as it is.
+    """
+    if replace:
+        temporary.replace(final)
+    elif sys.platform == "win32":
+        temporary.rename(final)  # refuses an existing target on Windows
+    else:
+        try:
+            os.link(temporary, final, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            # Claim the name first: of two writers only one can create it.
+            os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            temporary.replace(final)
+        else:
+            temporary.unlink()
+    sync_folder(final.parent)
+
+
+def send_datagram(address: str, message: bytes) -> bool:
+    """Send one datagram to a Unix socket (a leading ``@`` names an abstract one).
+
+    Returns
+    -------
+    bool
+        False where Unix sockets are missing or nobody listens.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    target = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.connect(target)
+            channel.sendall(message)
+    except OSError:
+        return False
+    return True
+
+
+def on_stop_signal(stop: Callable[[str], None]) -> None:
+    """Call `stop` with the signal's name on SIGINT or SIGTERM (on Windows also Ctrl-Break)."""
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda received, _: stop(signal.Signals(received).name))
+
+
+def on_reload_signal(reload: Callable[[], None]) -> None:
+    """Call `reload` on SIGHUP, where the system has it."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: reload())

@@ -1,0 +1,62 @@
+"""Writing Nikon ND2 3.0 files, and reading them back to verify them.
+
+Terms
+-----
+A *component* is a stored sample of a pixel, a *channel* its optical meaning. A *frame* holds all
+components of one point of the loops and has one *sequence index*, row-major over the loops.
+
+File
+----
+A file is a sequence of chunks, each beginning on a multiple of 4096 bytes; numbers are
+little-endian:
+
+====== ==== =================================================================
+offset type content
+====== ==== =================================================================
+0      u32  magic 0x0ABECEDA
+4      u32  bytes of name and padding, from 16 to the data
+8      u64  bytes of data
+16          ASCII name ending in ``!``, zeros
+..          data
+====== ==== =================================================================
+
+The first chunk is the signature. Metadata chunks end on a boundary, with the slack behind their
+name. Frame chunks always have 4072 bytes of name and padding, so that their pixels begin on a
+boundary after an f64 time in ms. Rows are padded to 4 bytes; components interleave by pixel.
+
+The last chunk is the map: for each chunk its name, u64 offset and u64 data size, then an end
+mark; the last 40 bytes of the file repeat the mark and the offset of the map.
+
+Order of writing
+----------------
+Signature, loops, calibration, picture metadata, frames, text, recorded columns, attributes, map.
+A file without its map is recognisably incomplete; it never carries its final name before the map
+is on disk. Text follows the frames because Bio-Formats drops frames found after text and
+attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_variant`.
+"""
+
+from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.frame_meta import FrameMetadata
+from nd2watch.nd2.loops import Experiment, Loop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2.picture import Channel, Picture
+from nd2watch.nd2.provenance import Provenance
+from nd2watch.nd2.reader import Nd2Reader
+from nd2watch.nd2.text_info import TextInfo
+from nd2watch.nd2.writer import Nd2Writer
+
+__all__ = [
+    "Channel",
+    "Experiment",
+    "FrameMetadata",
+    "ImageAttributes",
+    "Loop",
+    "Nd2Reader",
+    "Nd2Writer",
+    "Picture",
+    "Provenance",
+    "StagePosition",
+    "TextInfo",
+    "TimeLoop",
+    "XYPosLoop",
+    "ZStackLoop",
+]

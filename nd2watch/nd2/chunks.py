@@ -1,0 +1,132 @@
+"""Chunks of an ND2 file: their headers, padding, and the chunk map at the end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2 import spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPlace:
+    """Where a chunk lies in its file.
+
+    Attributes
+    ----------
+    offset : int
+        Byte offset of the chunk's header.
+    data_size : int
+        Bytes of data, without name and padding.
+    """
+
+    offset: int
+    data_size: int
+
+
+def encode_header(name: str, name_size: int, data_size: int) -> bytes:
+    """Return header, name and zero padding of a chunk; its data follow directly."""
+    return spec.CHUNK_HEADER.pack(spec.CHUNK_MAGIC, name_size, data_size) + name.encode(
+        "ascii"
+    ).ljust(name_size, b"\0")
+
+
+def encode_signature() -> bytes:
+    """Return the file signature chunk, the first 4096 bytes of every file."""
+    name = spec.SIGNATURE_NAME.decode("ascii")
+    chunk = encode_header(name, len(name), len(spec.SIGNATURE_DATA)) + spec.SIGNATURE_DATA
+    return chunk.ljust(spec.ALIGNMENT, b"\0")
+
+
+def encode_metadata(name: str, data: bytes) -> bytes:
+    """Return a metadata chunk: its data end on a boundary, the slack follows the name."""
+    total = spec.aligned(spec.CHUNK_HEADER.size + len(name) + spec.NAME_RESERVE + len(data))
+    return encode_header(name, total - spec.CHUNK_HEADER.size - len(data), len(data)) + data
+
+
+def encode_map(places: Mapping[str, ChunkPlace], offset: int) -> bytes:
+    """Return the chunk map that is to be written at byte `offset`, the end of the file.
+
+    Entries are sorted by name in descending byte order, as NIS-Elements does.
+    """
+    entries = b"".join(
+        name.encode("ascii") + spec.MAP_ENTRY.pack(place.offset, place.data_size)
+        for name, place in sorted(places.items(), key=lambda item: item[0].encode(), reverse=True)
+    )
+    end = spec.MAP_TRAILER.pack(spec.MAP_END, offset)
+    name_size = len(spec.MAP_NAME)
+    total = spec.aligned(spec.CHUNK_HEADER.size + name_size + len(entries) + 2 * len(end))
+    data_size = total - spec.CHUNK_HEADER.size - name_size
+    header = encode_header(spec.MAP_NAME.decode("ascii"), name_size, data_size)
+    return header + (entries + end).ljust(data_size - len(end), b"\0") + end
+
+
+def read_map(file: BinaryIO) -> dict[str, ChunkPlace]:
+    """Return every chunk listed in the chunk map of an open file.
+
+    Raises
+    ------
+    FormatError
+        If the file is not an ND2 3.0 file or its chunk map is missing or damaged.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(spec.ALIGNMENT)[: 16 + 32 + 6] != encode_signature()[: 16 + 32 + 6]:
+        raise FormatError("not an ND2 3.0 file: its signature is missing")
+    if size < 2 * spec.ALIGNMENT:
+        raise FormatError("the ND2 file ends after its signature")
+    file.seek(size - spec.MAP_TRAILER.size)
+    mark, offset = spec.MAP_TRAILER.unpack(file.read(spec.MAP_TRAILER.size))
+    if mark != spec.MAP_END or not 0 < offset < size:
+        raise FormatError("the ND2 file has no chunk map; its writing was interrupted")
+    data = _read_chunk(file, offset, spec.MAP_NAME)
+    return _decode_entries(data)
+
+
+def read_data(file: BinaryIO, name: str, place: ChunkPlace) -> bytes:
+    """Return the data of one chunk, checking its header against the chunk map.
+
+    Raises
+    ------
+    FormatError
+        If another chunk, or less data than listed, is found there.
+    """
+    data = _read_chunk(file, place.offset, name.encode("ascii"))
+    if len(data) != place.data_size:
+        raise FormatError(f"chunk {name} holds {len(data)} bytes, the map lists {place.data_size}")
+    return data
+
+
+def _read_chunk(file: BinaryIO, offset: int, name: bytes) -> bytes:
+    """Return the data of the chunk `name` at `offset`."""
+    file.seek(offset)
+    header = file.read(spec.CHUNK_HEADER.size)
+    if len(header) < spec.CHUNK_HEADER.size:
+        raise FormatError(f"the file ends before chunk {name.decode('ascii')}")
+    magic, name_size, data_size = spec.CHUNK_HEADER.unpack(header)
+    if magic != spec.CHUNK_MAGIC or not file.read(name_size).startswith(name):
+        raise FormatError(f"no chunk {name.decode('ascii')} at byte {offset}")
+    data = file.read(data_size)
+    if len(data) < data_size:
+        raise FormatError(f"the file ends inside chunk {name.decode('ascii')}")
+    return data
+
+
+def _decode_entries(data: bytes) -> dict[str, ChunkPlace]:
+    """Return the entries of a chunk map's data."""
+    places: dict[str, ChunkPlace] = {}
+    position = 0
+    while not data.startswith(spec.MAP_END, position):
+        end = data.find(b"!", position) + 1
+        if end == 0 or end + spec.MAP_ENTRY.size > len(data):
+            raise FormatError("the chunk map has no end mark")
+        offset, data_size = spec.MAP_ENTRY.unpack_from(data, end)
+        name = data[position:end].decode("ascii", "replace")
+        places[name] = ChunkPlace(offset=offset, data_size=data_size)
+        position = end + spec.MAP_ENTRY.size
+    return places

@@ -1,0 +1,50 @@
+"""Where an ND2 file comes from, kept in a chunk of its own."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2.frame_meta import xml_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The software and the sources that made a file.
+
+    Attributes
+    ----------
+    software : str
+        Name and version of the program.
+    sources_digest : str
+        Digest over name, size and change time of every source, in frame order: equal for the
+        same files, whatever was done since.
+    """
+
+    software: str
+    sources_digest: str
+
+    def encode(self) -> bytes:
+        """Return the stored XML."""
+        root = ET.Element("variant", version="1.0")
+        listing = ET.SubElement(root, "Nd2WatchProvenance_v1.0", runtype="CLxListVariant")
+        for name, value in (("Software", self.software), ("SourcesDigest", self.sources_digest)):
+            ET.SubElement(listing, name, runtype="CLxStringW", value=value)
+        return xml_bytes(root)
+
+    @classmethod
+    def decode(cls, stored: bytes) -> Provenance:
+        """Return the value of the stored XML.
+
+        Raises
+        ------
+        FormatError
+            If it is not the XML that `encode` makes.
+        """
+        try:
+            listing = ET.fromstring(stored)[0]  # noqa: S314 - a chunk this project writes
+            values = {element.tag: element.get("value", "") for element in listing}
+            return cls(software=values["Software"], sources_digest=values["SourcesDigest"])
+        except (ET.ParseError, IndexError, KeyError) as error:
+            raise FormatError(f"damaged provenance: {error}") from error

@@ -1,0 +1,99 @@
+"""A file that appears under its final name only when it is finished."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from nd2watch import host
+from nd2watch.errors import OutputExists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+_NAME: Final = re.compile(r"\.nd2watch-[0-9a-f]{16}\.tmp")
+
+
+class PendingFile:
+    """A new file under a hidden temporary name in the folder of its final name.
+
+    Use it as a context manager: leaving the block without `publish` removes the file.
+
+    Parameters
+    ----------
+    final : Path
+        Name that the finished file gets. Its folder is made when missing.
+    replace : bool, default False
+        Replace an existing file of that name when publishing.
+
+    Attributes
+    ----------
+    path : Path
+        The temporary name, of the form ``.nd2watch-<16 hex digits>.tmp``.
+    file : BinaryIO
+        The open file, readable and writable.
+
+    Raises
+    ------
+    OutputExists
+        If `final` exists and `replace` is False.
+    """
+
+    def __init__(self, final: Path, *, replace: bool = False) -> None:
+        self.final = final
+        self._replace = replace
+        if not replace and os.path.lexists(final):
+            raise OutputExists(_exists(final))
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self.path = final.parent / f".nd2watch-{secrets.token_hex(8)}.tmp"
+        self.file = os.fdopen(host.create_locked(self.path), "w+b", buffering=1 << 20)
+
+    def sync(self) -> None:
+        """Write everything buffered to the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """Give the file its final name.
+
+        Raises
+        ------
+        OutputExists
+            If the name was taken meanwhile; the temporary file stays for `__exit__` to remove.
+        """
+        self.sync()
+        self.file.close()
+        try:
+            host.publish(self.path, self.final, replace=self._replace)
+        except FileExistsError as error:
+            raise OutputExists(_exists(self.final)) from error
+
+    def __enter__(self) -> PendingFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.file.close()
+        finally:
+            self.path.unlink(missing_ok=True)
+
+
+def remove_orphans(folder: Path) -> list[Path]:
+    """Delete temporary files in `folder` that no living process holds, and return them."""
+    if not folder.is_dir():
+        return []
+    candidates = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    return [path for path in candidates if host.remove_unlocked(path)]
+
+
+def _exists(final: Path) -> str:
+    """Return the message for an output that is already there."""
+    return f"{final} exists already; move it away, choose another name, or allow to replace it"
