@@ -1,0 +1,69 @@
+"""The axes of an image sequence, and the order of the labels on them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AXES: Final = ("t", "p", "z", "c")
+"""Time, XY position, Z, channel: the order of frames and components in a file."""
+
+AXIS_NAMES: Final = {"t": "time point", "p": "position", "z": "plane", "c": "channel"}
+
+_NUMBER_PARTS: Final = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisSize:
+    """How many labels an axis is to have, and which, if that is known.
+
+    Attributes
+    ----------
+    count : int
+        Number of labels.
+    labels : tuple of str
+        The labels as they occur in file names, in their order; empty when only the number is
+        known and labels are put in order by `natural_key`.
+    """
+
+    count: int
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(plain_label(label) for label in self.labels))
+        if self.count < 1:
+            raise LayoutError(f"an axis of {self.count} values; it needs at least 1")
+        if self.labels and len(set(self.labels)) != self.count:
+            raise LayoutError(f"the labels {list(self.labels)} are not {self.count} different ones")
+
+
+def plain_label(label: str) -> str:
+    """Return a label of digits without its padding, which differs within real sequences."""
+    return str(int(label)) if label.isdecimal() else label
+
+
+def natural_key(label: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sorting key by which ``t9`` precedes ``t10``."""
+    return tuple(
+        (0, int(part), part) if part.isdecimal() else (1, 0, part)
+        for part in _NUMBER_PARTS.split(label)
+        if part
+    )
+
+
+def ordered_labels(seen: Iterable[str], size: AxisSize | None) -> tuple[str, ...]:
+    """Return labels in their order on an axis.
+
+    Labels that are numbers are ranked, whatever their base, padding or gaps. Where the axis has
+    labels of its own and the files show these, their order counts.
+    """
+    labels = set(seen)
+    if size is not None and size.labels and labels <= set(size.labels):
+        return size.labels
+    return tuple(sorted(labels, key=natural_key))

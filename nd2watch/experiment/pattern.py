@@ -1,0 +1,171 @@
+"""File-name patterns with named fields."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import LayoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import PurePath
+
+FOLDER_FIELD: Final = "folder"
+"""Field for the folders that the pattern itself does not name."""
+
+_FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*))?\}|\*|\?")
+_NUMBER_AXES: Final = ("t", "p", "z")
+_SUFFIX: Final = re.compile(r"(\.[A-Za-z]+)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamePattern:
+    """A compiled pattern of file names.
+
+    Attributes
+    ----------
+    source : str
+        The pattern or regular expression as it was given.
+    regex : re.Pattern
+        Matched against all of the last `depth` parts of a path.
+    depth : int or None
+        Parts of a path that are matched, 1 for the name alone; None for the whole path below the
+        watched folder.
+    """
+
+    source: str
+    regex: re.Pattern[str]
+    depth: int | None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields, in order."""
+        return tuple(self.regex.groupindex)
+
+    def match(self, relative: PurePath) -> dict[str, str] | None:
+        """Return the fields of a path below the watched folder, None when it does not match.
+
+        A group that takes no part in the match is left out. The field ``folder`` holds the parts
+        that the pattern does not cover.
+        """
+        parts = unicodedata.normalize("NFC", relative.as_posix()).split("/")
+        depth = len(parts) if self.depth is None else self.depth
+        if depth > len(parts):
+            return None
+        found = self.regex.fullmatch("/".join(parts[-depth:]))
+        if found is None:
+            return None
+        folder = {FOLDER_FIELD: "/".join(parts[:-depth])}
+        return folder | {name: text for name, text in found.groupdict().items() if text is not None}
+
+    def render(self, fields: Mapping[str, str]) -> str:
+        """Return the path that the pattern gives for these fields; numbers are padded.
+
+        Raises
+        ------
+        LayoutError
+            If the pattern is a regular expression, has wildcards, or a field is not given.
+        """
+
+        def text(found: re.Match[str]) -> str:
+            name, form = found[1], found[2] or ""
+            if name is None or name not in fields:
+                raise LayoutError(f"the pattern {self.source!r} cannot be filled: {found[0]}")
+            value = fields[name]
+            return value.zfill(int(form)) if form.isdigit() and value.isdigit() else value
+
+        if self.depth is None or self.regex.pattern == self.source:
+            raise LayoutError(f"the regular expression {self.source!r} cannot be filled")
+        return _FIELD.sub(text, self.source)
+
+
+def compile_pattern(source: str) -> NamePattern:
+    r"""Return a compiled pattern such as ``img_t{t}_xy{p}_z{z}_c{c}.tif``.
+
+    Parameters
+    ----------
+    source : str
+        Fixed text with fields. ``{t}``, ``{p}`` and ``{z}`` (time, position, Z) are runs of
+        digits, other fields any text without ``/``, as short as possible. ``{name:4}`` is
+        exactly four characters, ``{name:text}`` and ``{name:number}`` any text or digits.
+        ``*`` and ``?`` stand for any characters and any one. A field that occurs again must have
+        the same text again. ``/`` separates folders; folders in front need not be named. Upper
+        and lower case of the file's ending are alike.
+
+    Raises
+    ------
+    LayoutError
+        If a field is malformed or the pattern has no axis.
+    """
+    regex, position, seen = "", 0, set[str]()
+    body, suffix = source, ""
+    if ending := _SUFFIX.search(source):
+        body, suffix = source[: ending.start()], ending[1]
+    for found in _FIELD.finditer(body):
+        regex += _literal(body[position : found.start()], source)
+        position = found.end()
+        regex += _field_regex(found, seen)
+    regex += _literal(body[position:], source) + (f"(?i:{re.escape(suffix)})" if suffix else "")
+    return _checked(
+        NamePattern(source=source, regex=re.compile(regex), depth=source.count("/") + 1)
+    )
+
+
+def compile_regex(source: str) -> NamePattern:
+    """Return a regular expression with named groups as a pattern.
+
+    With a ``/`` in it, it is matched against the path below the watched folder; else against the
+    file name alone.
+
+    Raises
+    ------
+    LayoutError
+        If it is malformed or names no axis.
+    """
+    try:
+        regex = re.compile(source)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise LayoutError(f"malformed regular expression {source!r}: {error}") from error
+    return _checked(NamePattern(source=source, regex=regex, depth=None if "/" in source else 1))
+
+
+def _field_regex(found: re.Match[str], seen: set[str]) -> str:
+    """Return the regular expression of one field or wildcard."""
+    name, form = found[1], found[2]
+    if name is None:
+        return "[^/]*?" if found[0] == "*" else "[^/]"
+    if name in seen:
+        return f"(?P={name})"
+    seen.add(name)
+    if name == FOLDER_FIELD:
+        raise LayoutError("the field {folder} is set by itself; choose another name")
+    digits = name in _NUMBER_AXES
+    if form is None:
+        form = "number" if digits else "text"
+    if form.isdigit() and 0 < int(form) < 256:
+        return f"(?P<{name}>{r'[0-9]' if digits else '[^/]'}{{{form}}})"
+    if form not in ("number", "text"):
+        raise LayoutError(
+            f"field {found[0]}: after the colon comes a number of characters, 'text' or 'number'"
+        )
+    return f"(?P<{name}>{'[0-9]+' if form == 'number' else '[^/]+?'})"
+
+
+def _literal(text: str, source: str) -> str:
+    """Return the regular expression of fixed text."""
+    if "{" in text or "}" in text:
+        raise LayoutError(f"the pattern {source!r} has a brace that is no field, near {text!r}")
+    return re.escape(unicodedata.normalize("NFC", text))
+
+
+def _checked(pattern: NamePattern) -> NamePattern:
+    """Refuse a pattern that tells no frame from another."""
+    if not set(pattern.fields) & {"t", "p", "z", "c"}:
+        raise LayoutError(
+            f"the pattern {pattern.source!r} names none of the axes t, p, z, c; write {{t}} where"
+            " the time index stands, or (?P<t>[0-9]+) in a regular expression"
+        )
+    return pattern

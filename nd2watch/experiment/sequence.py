@@ -1,0 +1,185 @@
+"""A sequence of frames as it is collected: what it has, what it lacks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from nd2watch.errors import LayoutError
+from nd2watch.experiment.axes import AXES, ordered_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from nd2watch.experiment.layout import Coordinate, Layout, SequenceKey
+    from nd2watch.sources import FrameFile
+
+
+class ImageSequence:
+    """The frames of one sequence, by coordinate.
+
+    Parameters
+    ----------
+    layout : Layout
+        Gives the expected axis sizes.
+    key : SequenceKey
+        Fields that tell this sequence from others.
+
+    Attributes
+    ----------
+    frames : dict from Coordinate to FrameFile
+        The usable frames so far.
+    """
+
+    def __init__(self, layout: Layout, key: SequenceKey) -> None:
+        self.layout = layout
+        self.key = key
+        self.frames: dict[Coordinate, FrameFile] = {}
+        self._places: dict[Path, Coordinate] = {}
+        self._labels = tuple(Counter[str]() for _ in AXES)
+        self._formats = Counter[str]()
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def title(self) -> str:
+        """The key's texts for messages."""
+        return " ".join(text for _, text in self.key if text) or "(all)"
+
+    def add(self, coordinate: Coordinate, frame: FrameFile) -> FrameFile | None:
+        """Put a frame in its place.
+
+        Returns
+        -------
+        FrameFile or None
+            Another file that already has the place; it stays, and `frame` is not taken.
+        """
+        present = self.frames.get(coordinate)
+        if present is not None and present.path != frame.path:
+            return present
+        self.discard(frame.path)
+        self.frames[coordinate] = frame
+        self._places[frame.path] = coordinate
+        self._formats[frame.info.format_text] += 1
+        for counter, label in zip(self._labels, coordinate, strict=True):
+            counter[label] += 1
+        return None
+
+    def discard(self, path: Path) -> bool:
+        """Take a file out; return whether it was there."""
+        coordinate = self._places.pop(path, None)
+        if coordinate is None:
+            return False
+        frame = self.frames.pop(coordinate)
+        self._formats -= Counter([frame.info.format_text])
+        for counter, label in zip(self._labels, coordinate, strict=True):
+            counter[label] -= 1
+            if not counter[label]:
+                del counter[label]
+        return True
+
+    def labels(self) -> tuple[tuple[str, ...], ...]:
+        """Return the ordered labels of each axis (t, p, z, c) that are known so far.
+
+        An axis that the names do not have has one empty label.
+        """
+        return tuple(
+            ordered_labels(counter or ("",), self.layout.sizes.get(axis))
+            for axis, counter in zip(AXES, self._labels, strict=True)
+        )
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return the expected size of each axis (t, p, z, c)."""
+        return tuple(
+            self.layout.sizes[axis].count if axis in self.layout.sizes else max(len(counter), 1)
+            for axis, counter in zip(AXES, self._labels, strict=True)
+        )
+
+    @property
+    def expected(self) -> int:
+        """Frames of the whole sequence."""
+        return math.prod(self.sizes())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every coordinate has its frame."""
+        return len(self.frames) >= self.expected and not self.surplus()
+
+    def surplus(self) -> str:
+        """Return what contradicts the layout's axis sizes; empty when nothing does."""
+        for axis, counter in zip(AXES, self._labels, strict=True):
+            size = self.layout.sizes.get(axis)
+            if size is None:
+                continue
+            if len(counter) > size.count:
+                return (
+                    f"axis {axis} has {len(counter)} values ({_shown(counter)}),"
+                    f" the layout says {size.count}"
+                )
+            listed = counter.keys() & set(size.labels)
+            if listed and len(listed) < len(counter):
+                return f"axis {axis} mixes listed names and numbers ({_shown(counter)})"
+        return ""
+
+    def missing(self) -> list[str]:
+        """Return a line for each missing frame, or for axis values of which nothing was seen."""
+        labels = self.labels()
+        lines = [
+            f"{size - len(known)} of {size} values of {axis}"
+            for axis, known, size in zip(AXES, labels, self.sizes(), strict=True)
+            if len(known) < size
+        ]
+        for t, p, z, c in itertools.product(*labels):
+            if (t, p, z, c) not in self.frames:
+                lines.append(describe((t, p, z, c)))
+        return lines
+
+    def mismatched(self) -> list[FrameFile]:
+        """Return the frames whose size or dtype differs from that of most others.
+
+        Without a majority nothing is known to be wrong until the sequence is complete; then all
+        frames of the lesser or equal kinds are returned.
+        """
+        ranking = self._formats.most_common(2)
+        if len(ranking) < 2:
+            return []
+        (usual, most), (_, next_most) = ranking
+        if most == next_most:
+            return list(self.frames.values()) if self.is_complete else []
+        return [frame for frame in self.frames.values() if frame.info.format_text != usual]
+
+    def usual_format(self) -> str:
+        """Return size and dtype of most frames."""
+        return self._formats.most_common(1)[0][0]
+
+    def grid(self) -> list[list[FrameFile]]:
+        """Return the frames of a complete sequence, by t, p, z, with one file a channel inside.
+
+        Raises
+        ------
+        LayoutError
+            If the sequence is not complete.
+        """
+        if not self.is_complete:
+            raise LayoutError(f"sequence {self.title} is not complete")
+        *outer, channels = self.labels()
+        return [
+            [self.frames[t, p, z, c] for c in channels] for t, p, z in itertools.product(*outer)
+        ]
+
+
+def _shown(labels: Iterable[str]) -> str:
+    """Return the first labels for a message."""
+    ordered = ordered_labels(labels, None)
+    return ", ".join(ordered[:12]) + (", ..." if len(ordered) > 12 else "")
+
+
+def describe(coordinate: Coordinate) -> str:
+    """Return a coordinate for messages, like ``t=3 p=1 c=DAPI``."""
+    return " ".join(
+        f"{axis}={label}" for axis, label in zip(AXES, coordinate, strict=True) if label
+    )
