@@ -22,7 +22,10 @@ Each message says what happened, to which file, and what to do about it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Nd2WatchError(Exception):
@@ -47,7 +50,19 @@ class ConfigError(Nd2WatchError):
 
 
 class SourceError(Nd2WatchError):
-    """A frame file cannot be used."""
+    """A frame file cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, naming the file.
+    path : Path, optional
+        The file, when the error is about one.
+    """
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class FrameIncomplete(SourceError):

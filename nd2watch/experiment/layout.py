@@ -120,6 +120,13 @@ class Layout:
                 )
 
     @property
+    def key_fields(self) -> tuple[str, ...]:
+        """Fields that tell one sequence from the next."""
+        if self.sequence_fields is not None:
+            return self.sequence_fields
+        return (FOLDER_FIELD, *(n for n in self.pattern.fields if n not in AXES))
+
+    @property
     def unsized_axes(self) -> tuple[str, ...]:
         """Axes of the pattern whose size is not given."""
         return tuple(a for a in AXES if a in self.pattern.fields and a not in self.sizes)
@@ -144,12 +151,9 @@ class Layout:
         fields = self.pattern.match(relative)
         if fields is None:
             raise LayoutError(f"{relative} does not match the pattern {self.pattern.source!r}")
-        names = self.sequence_fields
-        if names is None:
-            names = (FOLDER_FIELD, *(n for n in self.pattern.fields if n not in AXES))
         t, p, z, c = (self._label(axis, fields.get(axis, ""), relative) for axis in AXES)
         return FrameName(
-            sequence=tuple((name, fields.get(name, "")) for name in names),
+            sequence=tuple((name, fields.get(name, "")) for name in self.key_fields),
             coordinate=(t, p, z, c),
         )
 

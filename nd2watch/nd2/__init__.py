@@ -38,7 +38,7 @@ attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_varia
 from nd2watch.nd2.attributes import ImageAttributes
 from nd2watch.nd2.frame_meta import FrameMetadata
 from nd2watch.nd2.loops import Experiment, Loop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
-from nd2watch.nd2.picture import Channel, Picture
+from nd2watch.nd2.picture import Channel, Picture, display_color
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.text_info import TextInfo
@@ -59,4 +59,5 @@ __all__ = [
     "TimeLoop",
     "XYPosLoop",
     "ZStackLoop",
+    "display_color",
 ]

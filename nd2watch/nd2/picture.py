@@ -18,6 +18,12 @@ _WIDEFIELD_FLUORESCENCE = 0x101
 _UNKNOWN = Double(-1.0)
 _UNIX_EPOCH_JULIAN_DAY = 2440587.5
 _EMISSION_PEAK = 1.0
+_PALETTE = (0x0000FF, 0x00FF00, 0xFF0000, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFFFFFF)
+
+
+def display_color(index: int, count: int) -> int:
+    """Return a colour, 0xRRGGBB, for channel `index` of `count`; a single one is white."""
+    return 0xFFFFFF if count == 1 else _PALETTE[index % len(_PALETTE)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

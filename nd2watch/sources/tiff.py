@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import tifffile
 
-from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged
+from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
 from nd2watch.sources.base import FileKey, FrameFile, SourceInfo
 from nd2watch.sources.metaseries import PlaneRecord, read_plane_record
 
@@ -36,8 +36,10 @@ _DTYPES: Final = (np.dtype("uint8"), np.dtype("uint16"))
 def open_frame(path: Path) -> FrameFile:
     """Read the header of a frame file and check that all of its pixel data can be there.
 
-    Nothing is decoded. Raises
+    No pixels are decoded.
 
+    Raises
+    ------
     FrameIncomplete
         If the file is missing, cut short, or looks as if it is still being written.
     FrameUnreadable
@@ -46,7 +48,7 @@ def open_frame(path: Path) -> FrameFile:
     with _opened(path) as file:
         key = FileKey.of_status(os.fstat(file.fileno()))
         _check_start(path, file, key.size)
-        with _parsed(path, file) as tiff:
+        with _parsed(path, file, FrameIncomplete) as tiff:
             info = _read_info(path, tiff, file, key.size)
     return FrameFile(path=path, key=key, info=info)
 
@@ -65,16 +67,17 @@ def read_frame(frame: FrameFile) -> npt.NDArray[np.uint8 | np.uint16]:
     try:
         with _opened(path) as file:
             before = FileKey.of_status(os.fstat(file.fileno()))
-            with _parsed(path, file) as tiff:
+            with _parsed(path, file, FrameUnreadable) as tiff:
                 pixels = tiff.pages[0].asarray()
             after = FileKey.of_status(os.fstat(file.fileno()))
     except FrameIncomplete as error:
-        raise SourceChanged(f"{error} (it was whole before)") from error
+        raise SourceChanged(f"{error} (it was whole before)", path) from error
     if before != frame.key or after != frame.key:
-        raise SourceChanged(f"{path} changed while it was converted; it is read again")
+        raise SourceChanged(f"{path} changed while it was converted; it is read again", path)
     if pixels.shape != (frame.info.height, frame.info.width) or pixels.dtype != frame.info.dtype:
         raise FrameUnreadable(
-            f"{path} decodes to {pixels.shape} {pixels.dtype}, not to {frame.info.format_text}"
+            f"{path} decodes to {pixels.shape} {pixels.dtype}, not to {frame.info.format_text}",
+            path,
         )
     return np.asarray(pixels)
 
@@ -110,10 +113,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         # O_NONBLOCK: a FIFO under a frame's name must not hold us up.
         descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
-        raise FrameIncomplete(f"{path} is not there (any more)") from error
+        raise FrameIncomplete(f"{path} is not there (any more)", path) from error
     with os.fdopen(descriptor, "rb") as file:
         if FileKey.of_path(path) is None:
-            raise FrameUnreadable(f"{path} is not a regular file")
+            raise FrameUnreadable(f"{path} is not a regular file", path)
         yield file
 
 
@@ -122,31 +125,31 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
     start = file.read(8)
     file.seek(0)
     if size < SMALLEST_TIFF:
-        raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet")
+        raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
     if not any(start):
-        raise FrameIncomplete(f"{path} begins with zeros; it is not written yet")
+        raise FrameIncomplete(f"{path} begins with zeros; it is not written yet", path)
     if start[:4] not in _MAGIC:
-        raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}")
+        raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}", path)
 
 
 @contextmanager
-def _parsed(path: Path, file: BinaryIO) -> Iterator[tifffile.TiffFile]:
-    """Yield the parsed file; anything that tifffile raises or logs as an error is one of ours."""
+def _parsed(path: Path, file: BinaryIO, damage: type[SourceError]) -> Iterator[tifffile.TiffFile]:
+    """Yield the parsed file; what tifffile raises or logs as an error becomes `damage`."""
     with _Complaints() as complaints:
         try:
             # tifffile raises many kinds: struct.error, ValueError, codec errors, MemoryError, ...
             with tifffile.TiffFile(file, name=path.name) as tiff:
                 if not tiff.pages:
-                    raise FrameIncomplete(f"{path} holds no image yet")
+                    raise damage(f"{path} holds no image yet", path)
                 yield tiff
-        except (FrameIncomplete, FrameUnreadable, OSError):
+        except (SourceError, OSError):
             raise
         except Exception as error:
-            raise FrameUnreadable(
-                f"{path} cannot be decoded: {type(error).__name__}: {error}"
+            raise damage(
+                f"{path} is damaged or cut short: {type(error).__name__}: {error}", path
             ) from error
     if complaints.messages:
-        raise FrameIncomplete(f"{path} is damaged or cut short: {complaints.messages[0]}")
+        raise damage(f"{path} is damaged or cut short: {complaints.messages[0]}", path)
 
 
 def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -> SourceInfo:
@@ -156,13 +159,14 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0
     )
     if end > size:
-        raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}")
+        raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}", path)
     if len(tiff.pages) != 1:
-        raise FrameUnreadable(f"{path} holds {len(tiff.pages)} pages; a frame file holds one")
+        raise FrameUnreadable(f"{path} holds {len(tiff.pages)} pages; a frame file holds one", path)
     if page.dtype is None or page.dtype not in _DTYPES or len(page.shape) != 2 or 0 in page.shape:
         raise FrameUnreadable(
             f"{path} holds {' x '.join(map(str, page.shape))} {page.dtype};"
-            " a frame file holds one uint8 or uint16 plane"
+            " a frame file holds one uint8 or uint16 plane",
+            path,
         )
     record = read_plane_record(tiff) or PlaneRecord(acquired=_tagged_time(page))
     return SourceInfo(

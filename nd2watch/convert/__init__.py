@@ -1,0 +1,17 @@
+"""The conversion engine: from a sequence of frames to a published, verified ND2 file."""
+
+from nd2watch.convert.folder import collect_folder, convert_folder
+from nd2watch.convert.plan import ConversionPlan, plan_conversion
+from nd2watch.convert.run import ConversionResult, convert
+from nd2watch.convert.verify import holds_sequence, read_components
+
+__all__ = [
+    "ConversionPlan",
+    "ConversionResult",
+    "collect_folder",
+    "convert",
+    "convert_folder",
+    "holds_sequence",
+    "plan_conversion",
+    "read_components",
+]

@@ -1,0 +1,98 @@
+"""Converting the one sequence in a folder by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nd2watch.convert.plan import plan_conversion
+from nd2watch.convert.run import ConversionResult, convert
+from nd2watch.errors import LayoutError, SourceError
+from nd2watch.experiment import ImageSequence, Layout, describe
+from nd2watch.sources import list_files, open_frame
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from nd2watch.experiment import SequenceKey
+
+
+def collect_folder(folder: Path, layout: Layout) -> list[ImageSequence]:
+    """Return the sequences that the files below a folder form, in order of their keys.
+
+    Files whose names do not fit the layout are passed over.
+
+    Raises
+    ------
+    SourceError
+        If a frame cannot be used, or two files claim one place; every such file is named.
+    OSError
+        If the folder cannot be listed.
+    """
+    sequences: dict[SequenceKey, ImageSequence] = {}
+    faults: list[str] = []
+    for path in sorted(list_files(folder)):
+        if layout.is_ignored(path.name):
+            continue
+        try:
+            name = layout.parse(path.relative_to(folder))
+        except LayoutError:
+            continue
+        sequence = sequences.setdefault(name.sequence, ImageSequence(layout, name.sequence))
+        try:
+            rival = sequence.add(name.coordinate, open_frame(path))
+        except SourceError as error:
+            faults.append(str(error))
+        else:
+            if rival is not None:
+                faults.append(f"{path} and {rival.path} are both {describe(name.coordinate)}")
+    if faults:
+        raise SourceError("; ".join(faults))
+    return [sequences[key] for key in sorted(sequences)]
+
+
+def convert_folder(
+    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    layout: Layout,
+    *,
+    replace: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ConversionResult:
+    """Convert the one sequence that a folder holds.
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the frames lie, at any depth.
+    output : str or path
+        Name of the ND2 file.
+    layout : Layout
+        How the names are to be read. Axis sizes may be left out: then the labels found count,
+        and only holes in their grid are noticed.
+    replace : bool, default False
+        Replace an existing file.
+    progress : callable, optional
+        Called with frames done and all frames.
+
+    Raises
+    ------
+    LayoutError
+        If no file fits the layout, or the files form several sequences.
+    Nd2WatchError
+        As `collect_folder`, `plan_conversion` and `convert` say.
+    """
+    root = Path(folder)
+    sequences = collect_folder(root, layout)
+    if not sequences:
+        raise LayoutError(f"no file below {root} matches {layout.pattern.source!r}")
+    if len(sequences) > 1:
+        titles = ", ".join(sequence.title for sequence in sequences[:10])
+        raise LayoutError(
+            f"{root} holds {len(sequences)} sequences ({titles}); fix the fields that tell them"
+            " apart in the pattern, name the folder of one, or let `nd2watch run --once`"
+            " convert them all"
+        )
+    plan = plan_conversion(sequences[0])
+    return convert(plan, Path(output), replace=replace, progress=progress)

@@ -1,0 +1,246 @@
+"""Deciding what an ND2 file will hold, from a complete sequence; nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import FrameMismatch, LayoutError, SequenceIncomplete
+from nd2watch.nd2 import (
+    Channel,
+    Experiment,
+    FrameMetadata,
+    ImageAttributes,
+    Picture,
+    StagePosition,
+    TimeLoop,
+    XYPosLoop,
+    ZStackLoop,
+    display_color,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nd2watch.experiment import ImageSequence
+    from nd2watch.nd2 import Loop
+    from nd2watch.sources import FrameFile
+
+_TIME_STEP_MS: Final = 0.001
+"""Frames of which only a common time is known are told apart by this much."""
+
+_LISTED: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionPlan:
+    """Everything that is needed to write one ND2 file.
+
+    Attributes
+    ----------
+    title : str
+        The sequence's name for messages.
+    sources : tuple of tuple of FrameFile
+        For each frame in file order, one source a component.
+    attributes : ImageAttributes
+        Size and sample format.
+    experiment : Experiment
+        Loops, of more than one value each.
+    picture : Picture
+        Channels and calibration.
+    frames : tuple of FrameMetadata
+        Time and stage position of each frame.
+    sources_digest : str
+        Digest over name, size and change time of the sources in their order.
+    """
+
+    title: str
+    sources: tuple[tuple[FrameFile, ...], ...]
+    attributes: ImageAttributes
+    experiment: Experiment
+    picture: Picture
+    frames: tuple[FrameMetadata, ...]
+    sources_digest: str
+
+
+def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
+    """Return the plan for a complete sequence.
+
+    Time stamps are the acquisition times that the files carry, if all do; else multiples of the
+    configured period; else each time point has the earliest modification time of its files.
+    Stage positions come from the files. What the layout's calibration states has precedence over
+    what the files say.
+
+    Raises
+    ------
+    SequenceIncomplete
+        If frames are missing; the message lists them.
+    FrameMismatch
+        If frames differ in size or dtype; the message lists the odd ones.
+    LayoutError
+        If there are more labels than the layout says.
+    FormatError
+        If ND2 cannot store the sequence.
+    """
+    _check_whole(sequence)
+    grid = tuple(tuple(channels) for channels in sequence.grid())
+    t_count, p_count, z_count, c_count = sequence.sizes()
+    info = grid[0][0].info
+    starts, times = _times(sequence, grid, t_count)
+    frames = tuple(
+        FrameMetadata(time_ms=time, **_stage(channels))
+        for time, channels in zip(times, grid, strict=True)
+    )
+    positions = _positions(sequence, grid, p_count, z_count)
+    loops: list[Loop] = []
+    if t_count > 1:
+        period = sequence.layout.calibration.period_ms
+        loops.append(TimeLoop.measured(starts, period_ms=period))
+    if p_count > 1:
+        loops.append(XYPosLoop(positions=positions))
+    if z_count > 1:
+        loops.append(ZStackLoop(count=z_count, step_um=_z_step(sequence, grid, z_count)))
+    return ConversionPlan(
+        title=sequence.title,
+        sources=grid,
+        attributes=ImageAttributes(
+            width=info.width,
+            height=info.height,
+            component_count=c_count,
+            bits_in_memory=info.dtype.itemsize * 8,
+            frame_count=len(grid),
+        ),
+        experiment=Experiment(loops=tuple(loops)),
+        picture=Picture(
+            channels=_channels(sequence),
+            pixel_size_um=sequence.layout.calibration.pixel_size_um or info.pixel_size_um,
+            started=_started(grid),
+        ),
+        frames=frames,
+        sources_digest=_digest(grid),
+    )
+
+
+def _check_whole(sequence: ImageSequence) -> None:
+    """Refuse a sequence that lacks frames, has too many, or mixes formats."""
+    if surplus := sequence.surplus():
+        raise LayoutError(f"sequence {sequence.title}: {surplus}")
+    if not sequence.is_complete:
+        missing = sequence.missing()
+        shown = "; ".join(missing[:_LISTED]) + ("; ..." if len(missing) > _LISTED else "")
+        raise SequenceIncomplete(
+            f"sequence {sequence.title} has {len(sequence)} of {sequence.expected} frames;"
+            f" missing: {shown}"
+        )
+    if odd := sequence.mismatched():
+        shown = "; ".join(f"{frame.path} is {frame.info.format_text}" for frame in odd[:_LISTED])
+        raise FrameMismatch(
+            f"sequence {sequence.title} mixes formats; most frames are"
+            f" {sequence.usual_format()}, but {shown}"
+        )
+
+
+def _times(
+    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], t_count: int
+) -> tuple[list[float], list[float]]:
+    """Return the start of each time point and the time of each frame, ms."""
+    per_point = len(grid) // t_count
+    acquired = [_acquired(channels) for channels in grid]
+    known = [moment for moment in acquired if moment is not None]
+    period = sequence.layout.calibration.period_ms
+    if len(known) == len(grid):
+        first = min(known)
+        times = [(moment - first) / timedelta(milliseconds=1) for moment in known]
+    else:
+        points = [grid[t * per_point : (t + 1) * per_point] for t in range(t_count)]
+        changed = [min(f.key.mtime_ns for cs in point for f in cs) for point in points]
+        times = [
+            t * period if period else (changed[t] - min(changed)) / 1e6
+            for t in range(t_count)
+            for _ in range(per_point)
+        ]
+    times = _distinct(times)
+    starts = [min(times[t * per_point : (t + 1) * per_point]) for t in range(t_count)]
+    return starts, times
+
+
+def _distinct(times: Sequence[float]) -> list[float]:
+    """Return times of which none equals the one before, as readers expect."""
+    distinct: list[float] = []
+    for before, time in zip([None, *times], times, strict=False):
+        distinct.append(distinct[-1] + _TIME_STEP_MS if time == before else time)
+    return distinct
+
+
+def _acquired(channels: Sequence[FrameFile]) -> datetime | None:
+    """Return when the first channel of a frame was taken."""
+    moments = [frame.info.acquired for frame in channels if frame.info.acquired is not None]
+    return min(moments) if len(moments) == len(channels) else None
+
+
+def _started(grid: Sequence[Sequence[FrameFile]]) -> datetime:
+    """Return when relative time 0 was: the earliest acquisition, else the earliest change."""
+    acquired = [_acquired(channels) for channels in grid]
+    known = [moment for moment in acquired if moment is not None]
+    if len(known) == len(grid):
+        return min(known)
+    changed = min(frame.key.mtime_ns for channels in grid for frame in channels)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=changed // 1000)
+
+
+def _stage(channels: Sequence[FrameFile]) -> dict[str, float]:
+    """Return the stage position of a frame's first channel, by field of `FrameMetadata`."""
+    stage = channels[0].info.stage_um
+    return {} if stage is None else dict(zip(("x_um", "y_um", "z_um"), stage, strict=True))
+
+
+def _positions(
+    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], p_count: int, z_count: int
+) -> tuple[StagePosition, ...]:
+    """Return name and place of each position, at the first time point's home plane."""
+    home = (z_count - 1) // 2
+    labels = sequence.labels()[1]
+    listed = sequence.layout.sizes.get("p")
+    names = listed.labels if listed is not None and listed.labels else labels
+    return tuple(
+        StagePosition(name=names[p], **_stage(grid[p * z_count + home])) for p in range(p_count)
+    )
+
+
+def _z_step(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], z_count: int) -> float:
+    """Return the configured Z step, else the one of the files, else 1 um."""
+    if sequence.layout.calibration.z_step_um is not None:
+        return sequence.layout.calibration.z_step_um
+    bottom, top = grid[0][0].info.stage_um, grid[z_count - 1][0].info.stage_um
+    if bottom is not None and top is not None and bottom[2] != top[2]:
+        return round(abs(top[2] - bottom[2]) / (z_count - 1), 6)
+    return 1.0
+
+
+def _channels(sequence: ImageSequence) -> tuple[Channel, ...]:
+    """Return the configured channels, else numbered or labelled ones in different colours."""
+    if sequence.layout.channels:
+        return sequence.layout.channels
+    labels = sequence.labels()[3]
+    return tuple(
+        Channel(name=_channel_name(label), color=display_color(index, len(labels)))
+        for index, label in enumerate(labels)
+    )
+
+
+def _channel_name(label: str) -> str:
+    """Return a readable name for a channel label."""
+    return f"Channel {label or 1}" if label.isdecimal() or not label else label
+
+
+def _digest(grid: Sequence[Sequence[FrameFile]]) -> str:
+    """Return a digest of the sources that costs no reading of pixels."""
+    digest = hashlib.sha256()
+    for channels in grid:
+        for frame in channels:
+            entry = (os.fsencode(frame.path.name), frame.key.size, frame.key.mtime_ns)
+            digest.update(repr(entry).encode())
+    return digest.hexdigest()

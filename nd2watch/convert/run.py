@@ -1,0 +1,114 @@
+"""Converting a planned sequence: the one way by which ND2 files come to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nd2watch import __version__
+from nd2watch.convert.verify import (
+    check_sources_unchanged,
+    pixel_digest,
+    read_components,
+    verify_file,
+)
+from nd2watch.errors import ConversionCancelled
+from nd2watch.nd2 import Nd2Writer, Provenance, TextInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nd2watch.convert.plan import ConversionPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionResult:
+    """A published file.
+
+    Attributes
+    ----------
+    output : Path
+        The ND2 file.
+    frame_count : int
+        Its frames.
+    size : int
+        Its bytes.
+    """
+
+    output: Path
+    frame_count: int
+    size: int
+
+
+def convert(
+    plan: ConversionPlan,
+    output: Path,
+    *,
+    replace: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ConversionResult:
+    """Write, verify and publish one ND2 file.
+
+    The file is written under a temporary name, flushed to disk, read back and compared frame by
+    frame; the sources are checked not to have changed; then it gets its name. On any error
+    nothing is left behind.
+
+    Parameters
+    ----------
+    plan : ConversionPlan
+        From `plan_conversion`.
+    output : Path
+        Name of the ND2 file.
+    replace : bool, default False
+        Replace an existing file.
+    progress : callable, optional
+        Called with frames done and all frames after each frame.
+    cancelled : callable, optional
+        Asked before each frame; when true the conversion ends.
+
+    Raises
+    ------
+    OutputExists
+        If `output` exists and `replace` is False.
+    SourceError
+        If a source cannot be read, or changed meanwhile.
+    VerificationFailed
+        If the written file differs from its sources.
+    ConversionCancelled
+        If `cancelled` returned true.
+    OSError
+        If the disk is full or a file is not accessible.
+    """
+
+    def checkpoint() -> None:
+        if cancelled():
+            raise ConversionCancelled(f"the conversion to {output} was stopped; it starts anew")
+
+    def check(written: Path) -> None:
+        verify_file(written, plan, digests, checkpoint)
+        check_sources_unchanged(plan)
+
+    total = len(plan.sources)
+    digests: list[bytes] = []
+    with Nd2Writer(
+        output,
+        plan.attributes,
+        experiment=plan.experiment,
+        picture=plan.picture,
+        text_info=TextInfo(description=f"Sequence: {plan.title}"),
+        provenance=Provenance(
+            software=f"nd2watch {__version__}", sources_digest=plan.sources_digest
+        ),
+        check=check,
+        replace=replace,
+    ) as writer:
+        for index, (channels, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
+            checkpoint()
+            pixels = read_components(channels)
+            writer.write_frame(pixels, metadata)
+            digests.append(pixel_digest(pixels))
+            if progress is not None:
+                progress(index + 1, total)
+    return ConversionResult(output=output, frame_count=total, size=output.stat().st_size)

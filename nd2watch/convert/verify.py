@@ -1,0 +1,119 @@
+"""Reading a written ND2 file back and comparing it with its plan and sources."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nd2watch.errors import FormatError, SourceChanged, VerificationFailed
+from nd2watch.nd2 import Nd2Reader
+from nd2watch.sources import FileKey, read_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from nd2watch.convert.plan import ConversionPlan
+    from nd2watch.sources import FrameFile
+
+
+def read_components(channels: Sequence[FrameFile]) -> npt.NDArray[np.uint8 | np.uint16]:
+    """Return the pixels of one frame's sources, shape (Y, X, component)."""
+    if len(channels) == 1:
+        return read_frame(channels[0])[:, :, np.newaxis]
+    return np.stack([read_frame(frame) for frame in channels], axis=2)
+
+
+def pixel_digest(frame: npt.NDArray[np.uint8 | np.uint16]) -> bytes:
+    """Return a digest of the samples of a frame, whatever its byte order or memory layout."""
+    little = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
+    return hashlib.blake2b(little.data, digest_size=16).digest()
+
+
+def verify_file(
+    path: Path,
+    plan: ConversionPlan,
+    digests: Sequence[bytes],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> None:
+    """Compare a finished file with its plan and with digests of its frames.
+
+    Parameters
+    ----------
+    path : Path
+        The ND2 file.
+    plan : ConversionPlan
+        What it is to hold.
+    digests : sequence of bytes
+        `pixel_digest` of each frame as it was read from its sources.
+    checkpoint : callable
+        Called before each frame; may raise to give up.
+
+    Raises
+    ------
+    VerificationFailed
+        If anything differs.
+    """
+    try:
+        with Nd2Reader(path) as reader:
+            _compare_metadata(reader, plan)
+            for index, digest in enumerate(digests):
+                checkpoint()
+                if pixel_digest(reader.read_frame(index)) != digest:
+                    raise VerificationFailed(f"frame {index} of {path} differs from its sources")
+    except FormatError as error:
+        raise VerificationFailed(f"the written file does not read back: {error}") from error
+
+
+def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan) -> None:
+    """Compare sizes, channels and calibration."""
+    pairs = {
+        "attributes": (reader.attributes, plan.attributes),
+        "loops": (reader.experiment, plan.experiment),
+        "channels": (reader.channel_names, tuple(c.name for c in plan.picture.channels)),
+        "pixel size": (reader.pixel_size_um, plan.picture.pixel_size_um),
+        "times": (tuple(reader.frame_times_ms), tuple(f.time_ms for f in plan.frames)),
+    }
+    for what, (found, planned) in pairs.items():
+        if found != planned:
+            raise VerificationFailed(f"{what} of {reader.path} are {found}, not {planned}")
+
+
+def check_sources_unchanged(plan: ConversionPlan) -> None:
+    """Raise `SourceChanged` when a source is not the file that was planned with."""
+    for channels in plan.sources:
+        for frame in channels:
+            if FileKey.of_path(frame.path) != frame.key:
+                raise SourceChanged(f"{frame.path} changed while it was converted", frame.path)
+
+
+def holds_sequence(path: Path, plan: ConversionPlan) -> bool:
+    """Return whether an existing file is what converting `plan` would give.
+
+    The digest of the sources' names, sizes and times decides if it is equal; else, as files may
+    have been copied, every pixel is compared.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file, perhaps no ND2 file at all.
+    plan : ConversionPlan
+        What it should hold.
+    """
+    try:
+        with Nd2Reader(path) as reader:
+            if reader.attributes != plan.attributes:
+                return False
+            provenance = reader.provenance
+            if provenance is not None and provenance.sources_digest == plan.sources_digest:
+                return True
+            return reader.experiment.sizes == plan.experiment.sizes and all(
+                np.array_equal(reader.read_frame(index), read_components(channels))
+                for index, channels in enumerate(plan.sources)
+            )
+    except FormatError:
+        return False

@@ -1,0 +1,82 @@
+"""Structured logs: one event a line, as JSON or for people."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+LogFormat = Literal["auto", "console", "json"]
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
+    """Send structured logs, also those of the libraries used, to standard error.
+
+    Parameters
+    ----------
+    form : {"auto", "console", "json"}
+        For people, for machines, or by whether standard error is a terminal.
+    level : str
+        Lowest level shown: debug, info, warning or error.
+    """
+    stream = sys.stderr
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")  # file names need not be valid Unicode
+    console = form == "console" or (form == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _plain_paths,
+    ]
+    final: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        if console
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for library in ("apscheduler", "watchdog"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    # What tifffile complains of becomes an error of the file concerned.
+    logging.getLogger("tifffile").propagate = False
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _plain_paths(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Turn paths and errors into text."""
+    return {name: _plain(value) for name, value in event.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

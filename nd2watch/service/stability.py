@@ -1,0 +1,78 @@
+"""Waiting until files have stopped changing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nd2watch.sources import FileKey
+
+_LONGEST_WAIT_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One file that is not settled."""
+
+    key: FileKey
+    quiet_since: float
+    due: float
+    wait: float
+    tries: int = 0
+
+
+class SettlingFiles:
+    """Files that have changed, until they were quiet for long enough.
+
+    A file is due when two looks at it, at least the settling time apart, found the same identity.
+    Time is handed in, as seconds of a monotonic clock.
+
+    Parameters
+    ----------
+    settle_s : float
+        Quiet time, s.
+    """
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._files: dict[Path, _Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def observe(self, path: Path, key: FileKey, now: float) -> None:
+        """Note how a file looks; a difference to the last look starts its quiet time anew."""
+        known = self._files.get(path)
+        if known is None or known.key != key:
+            self._files[path] = _Waiting(key, now, now + self._settle_s, self._settle_s)
+
+    def forget(self, path: Path) -> None:
+        """Drop a file."""
+        self._files.pop(path, None)
+
+    def due(self, now: float) -> list[tuple[Path, FileKey]]:
+        """Return the files that are to be looked at, with their last known identity."""
+        return [(path, file.key) for path, file in self._files.items() if file.due <= now]
+
+    def next_due(self) -> float | None:
+        """Return when the next file is due, None without files."""
+        return min((file.due for file in self._files.values()), default=None)
+
+    def postpone(self, path: Path, now: float) -> tuple[int, float]:
+        """Look at an unfinished file again after a longer wait.
+
+        Returns
+        -------
+        tries : int
+            How often it was postponed since it last changed.
+        quiet_s : float
+            How long it has not changed, s.
+        """
+        file = self._files[path]
+        file.tries += 1
+        file.wait = min(file.wait * 2, max(_LONGEST_WAIT_S, self._settle_s))
+        file.due = now + file.wait
+        return file.tries, now - file.quiet_since
