@@ -87,10 +87,8 @@ class PendingFile:
 
 
 def remove_orphans(folder: Path) -> list[Path]:
-    """Delete temporary files in `folder` that no living process holds, and return them."""
-    if not folder.is_dir():
-        return []
-    candidates = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    """Delete temporary files below `folder` that no living process holds, and return them."""
+    candidates = [path for path in folder.rglob(".nd2watch-*.tmp") if _NAME.fullmatch(path.name)]
     return [path for path in candidates if host.remove_unlocked(path)]
 
 

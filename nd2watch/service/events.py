@@ -43,7 +43,7 @@ class ChangedPaths(FileSystemEventHandler):
     Parameters
     ----------
     wake : callable
-        Called, on the observer's thread, when there is something to take.
+        Called, on the observer's thread, when there is something to take again.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -56,16 +56,19 @@ class ChangedPaths(FileSystemEventHandler):
         """Note the paths of an event; a folder that appears calls for a scan."""
         if event.event_type not in _CHANGES:
             return
-        named = {Path(os.fsdecode(p)) for p in (event.src_path, event.dest_path) if p}
+        paths = {Path(os.fsdecode(p)) for p in (event.src_path, event.dest_path) if p}
         with self._lock:
+            idle = not self._paths and not self._scan
             if event.is_directory:
                 self._scan |= event.event_type != EVENT_TYPE_MODIFIED
             else:
-                self._paths |= named
+                self._paths |= paths
             if len(self._paths) > _MOST_PATHS:
                 self._paths.clear()
                 self._scan = True
-        self._wake()
+            news = bool(self._paths) or self._scan
+        if idle and news:
+            self._wake()
 
     def take(self) -> tuple[set[Path], bool]:
         """Return the changed paths, and whether everything is to be scanned."""

@@ -25,6 +25,9 @@ _SHOWN_MISSING: Final = 10
 _ZERO_TAIL_LOOKS: Final = 2
 """Extra looks, each after a doubled wait, at a frame that ends in zeros: it may be preallocated."""
 
+_NEVER: Final = FileKey(size=-1, mtime_ns=0, ctime_ns=0, inode=0, device=0)
+"""Identity of no file: what is known by it is looked at again."""
+
 State = Literal["collecting", "queued", "published", "failed"]
 
 
@@ -44,6 +47,14 @@ class Collection:
         Its stand-still was logged.
     rivals : dict from Path to Coordinate
         Files with other content for a place that is taken; while there are any, it waits.
+    files : int
+        Files in the folder that were taken for it.
+    late : int
+        Frames that came after it was published.
+    attempts : int
+        Conversions that were blocked, by a full disk for instance.
+    retry_at : float
+        When the next attempt may be made, monotonic seconds.
     """
 
     sequence: ImageSequence
@@ -51,11 +62,25 @@ class Collection:
     progressed: float = 0.0
     reported: bool = False
     rivals: dict[Path, Coordinate] = field(default_factory=dict)
+    files: int = 0
+    late: int = 0
+    attempts: int = 0
+    retry_at: float = 0.0
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can be converted."""
-        return self.state == "collecting" and not self.rivals and self.sequence.is_complete
+    def is_ready(self, now: float) -> bool:
+        """Return whether it can be converted now."""
+        waits = self.state != "collecting" or self.rivals or now < self.retry_at
+        return not waits and self.sequence.is_complete
+
+    def close(self) -> None:
+        """Note that it is published; its frames are not needed any more."""
+        self.state = "published"
+        self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
+
+    def reopen(self) -> None:
+        """Take it up again."""
+        if self.state in ("queued", "failed"):
+            self.state = "collecting"
 
 
 class Intake:
@@ -114,8 +139,7 @@ class Intake:
 
     def notice(self, path: Path, now: float) -> None:
         """Look at a file that is new, changed or gone."""
-        name = self._parse(path)
-        if name is None:
+        if path in self._passed_over:
             return
         try:
             key = FileKey.of_path(path)
@@ -124,13 +148,18 @@ class Intake:
             return
         if key is not None and self._known.get(path) == key:
             return
+        name = self._parse(path)
+        if name is None:
+            return
         self._forget(path, name, now)
         if key is not None:
             self._settling.observe(path, key, now)
+        else:
+            self._settling.forget(path)
 
     def _parse(self, path: Path) -> FrameName | None:
         """Return what a name says; names that are no frames are logged once."""
-        if path in self._passed_over or self.watch.layout.is_ignored(path.name):
+        if self.watch.layout.is_ignored(path.name):
             return None
         try:
             return self.watch.layout.parse(path.relative_to(self.watch.root))
@@ -147,20 +176,23 @@ class Intake:
 
     def _forget(self, path: Path, name: FrameName, now: float) -> None:
         """Drop what is known of a file that changed or went; its rivals get another chance."""
-        self._settling.forget(path) if FileKey.of_path(path) is None else None
-        if self._known.pop(path, None) is None:
+        known = self._known.pop(path, None)
+        collection = self.collections.get(name.sequence)
+        if known is None or collection is None:
             return
         self._differing.discard(path)
-        collection = self.collections.get(name.sequence)
-        if collection is None or collection.state == "published":
+        collection.files -= 1
+        if collection.state == "published":
+            if collection.files == 0:  # the folder was cleared: the name is free for a new one
+                del self.collections[name.sequence]
             return
         collection.rivals.pop(path, None)
         if collection.sequence.discard(path):
             for rival in [p for p, c in collection.rivals.items() if c == name.coordinate]:
-                del collection.rivals[rival], self._known[rival]
+                self._known[rival] = _NEVER
                 self.notice(rival, now)
         if collection.state == "failed":
-            collection.state = "collecting"
+            collection.reopen()
 
     def advance(self, now: float, *, patient: bool = True) -> None:
         """Take in the files that have settled.
@@ -173,7 +205,10 @@ class Intake:
             Wait on for frames that are incomplete; else they are refused at the first look.
         """
         for path, last in self._settling.due(now):
-            key = FileKey.of_path(path)
+            try:
+                key = FileKey.of_path(path)
+            except OSError:
+                key = last  # opening it will tell why
             if key is None:
                 self._settling.forget(path)
             elif key != last:
@@ -199,7 +234,6 @@ class Intake:
             self.refuse(path, key, str(error))
         else:
             self._settling.forget(path)
-            self._known[path] = frame.key
             self._take(frame, now)
 
     def refuse(self, path: Path, key: FileKey, reason: str) -> None:
@@ -217,22 +251,29 @@ class Intake:
             collection = Collection(ImageSequence(self.watch.layout, name.sequence))
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
-        sequence = collection.sequence
+        self._known[frame.path] = frame.key
+        collection.files += 1
         if collection.state == "published":
-            self._log.warning(
-                "frame_came_late",
-                path=frame.path,
-                sequence=sequence.title,
-                reason="its sequence is published already; the ND2 file stays as it is",
-            )
+            self._report_late(collection, frame.path)
             return
-        present = sequence.add(name.coordinate, frame)
+        present = collection.sequence.add(name.coordinate, frame)
         collection.progressed, collection.reported = now, False
-        if collection.state == "failed":
-            collection.state = "collecting"
+        collection.reopen() if collection.state == "failed" else None
         if present is not None:
             self._compare(collection, name.coordinate, frame.path, present.path)
         self._check(collection)
+
+    def _report_late(self, collection: Collection, path: Path) -> None:
+        """Log the first frame that comes after its sequence was published, then count."""
+        collection.late += 1
+        tell = self._log.warning if collection.late == 1 else self._log.debug
+        tell(
+            "frame_came_late",
+            path=path,
+            sequence=collection.sequence.title,
+            late=collection.late,
+            reason="its sequence is published already; the ND2 file stays as it is",
+        )
 
     def _compare(
         self, collection: Collection, coordinate: Coordinate, path: Path, present: Path
@@ -258,19 +299,34 @@ class Intake:
             collection.reported = True
             self._log.error("sequence_does_not_fit", sequence=sequence.title, reason=surplus)
         usual = sequence.usual_format()
-        whole = sequence.is_complete
-        for frame in sequence.mismatched():
+        odd = sequence.mismatched()
+        decided = sequence.is_complete and len(odd) < len(sequence)
+        for frame in odd:
             reason = f"it is {frame.info.format_text}, most frames of the sequence are {usual}"
-            if whole:
+            if decided:
                 sequence.discard(frame.path)
                 self.refuse(frame.path, frame.key, reason)
             elif frame.path not in self._differing:
                 self._differing.add(frame.path)
                 self._log.warning("frame_differs", path=frame.path, reason=reason)
 
-    def ready(self) -> list[Collection]:
+    def recheck(self, collection: Collection, now: float) -> None:
+        """Look at all files of a sequence again, after one changed under a conversion."""
+        collection.reopen()
+        for frame in list(collection.sequence.frames.values()):
+            self.notice(frame.path, now)
+
+    def drop(self, collection: Collection, path: Path, reason: str) -> None:
+        """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
+        frames = [f for f in collection.sequence.frames.values() if f.path == path]
+        for frame in frames:
+            collection.sequence.discard(path)
+            self.refuse(path, frame.key, reason)
+        collection.reopen()
+
+    def ready(self, now: float) -> list[Collection]:
         """Return the sequences that can be converted now."""
-        return [c for c in self.collections.values() if c.is_ready]
+        return [c for c in self.collections.values() if c.is_ready(now)]
 
     def report_stalled(self, now: float, *, all_open: bool = False) -> None:
         """Log what sequences lack that got no frame for long, each time once.
