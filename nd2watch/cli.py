@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _INTERRUPTED = 130
+_LISTED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,15 +148,32 @@ def _convert(options: argparse.Namespace) -> int:
             period_ms=options.period_ms,
         ),
     )
-    with _progress("converting") as progress:
-        result = convert_folder(
-            options.folder, options.output, layout, replace=options.force, progress=progress
-        )
+    strangers: list[str] = []
+    try:
+        with _progress("converting") as progress:
+            result = convert_folder(
+                options.folder,
+                options.output,
+                layout,
+                replace=options.force,
+                progress=progress,
+                passed_over=lambda path, why: strangers.append(why),
+            )
+    finally:
+        _report_strangers(strangers)
     if sys.stdout.isatty():
         with Nd2Reader(result.output) as reader:
             sizes_text = " ".join(f"{axis}={size}" for axis, size in reader.sizes.items())
         print(f"{result.output}: {sizes_text}, {result.size / 1e6:.1f} MB, verified")
     return 0
+
+
+def _report_strangers(reasons: list[str]) -> None:
+    """Tell of files that were passed over, so that a wrong pattern does not go unnoticed."""
+    for reason in reasons[:_LISTED]:
+        print(f"nd2watch: passed over: {reason}", file=sys.stderr)
+    if len(reasons) > _LISTED:
+        print(f"nd2watch: passed over: {len(reasons) - _LISTED} more files", file=sys.stderr)
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:

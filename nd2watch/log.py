@@ -69,8 +69,9 @@ def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
 
 
 def _plain_paths(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Turn paths and errors into text."""
-    return {name: _plain(value) for name, value in event.items()}
+    """Turn paths into text, and put time, level and event first."""
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {name: _plain(value) for name, value in {**first, **event}.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -18,10 +18,19 @@ if TYPE_CHECKING:
     from nd2watch.experiment import SequenceKey
 
 
-def collect_folder(folder: Path, layout: Layout) -> list[ImageSequence]:
+def collect_folder(
+    folder: Path, layout: Layout, passed_over: Callable[[Path, str], None] = lambda path, why: None
+) -> list[ImageSequence]:
     """Return the sequences that the files below a folder form, in order of their keys.
 
-    Files whose names do not fit the layout are passed over.
+    Parameters
+    ----------
+    folder : Path
+        Where the frames lie, at any depth.
+    layout : Layout
+        How the names are to be read.
+    passed_over : callable
+        Called with each file whose name does not fit the layout, and with the reason.
 
     Raises
     ------
@@ -37,7 +46,8 @@ def collect_folder(folder: Path, layout: Layout) -> list[ImageSequence]:
             continue
         try:
             name = layout.parse(path.relative_to(folder))
-        except LayoutError:
+        except LayoutError as error:
+            passed_over(path, str(error))
             continue
         sequence = sequences.setdefault(name.sequence, ImageSequence(layout, name.sequence))
         try:
@@ -59,6 +69,7 @@ def convert_folder(
     *,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    passed_over: Callable[[Path, str], None] = lambda path, why: None,
 ) -> ConversionResult:
     """Convert the one sequence that a folder holds.
 
@@ -75,6 +86,8 @@ def convert_folder(
         Replace an existing file.
     progress : callable, optional
         Called with frames done and all frames.
+    passed_over : callable, optional
+        Called with each file whose name does not fit the layout, and with the reason.
 
     Raises
     ------
@@ -84,9 +97,9 @@ def convert_folder(
         As `collect_folder`, `plan_conversion` and `convert` say.
     """
     root = Path(folder)
-    sequences = collect_folder(root, layout)
+    sequences = collect_folder(root, layout, passed_over)
     if not sequences:
-        raise LayoutError(f"no file below {root} matches {layout.pattern.source!r}")
+        raise LayoutError(f"no file below {root} matches the pattern {layout.pattern.source!r}")
     if len(sequences) > 1:
         titles = ", ".join(sequence.title for sequence in sequences[:10])
         raise LayoutError(

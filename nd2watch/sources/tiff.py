@@ -124,12 +124,13 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
     """Refuse what is no TIFF by its size and first bytes."""
     start = file.read(8)
     file.seek(0)
+    if not any(start):
+        what = "begins with zeros" if start else "is empty"
+        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
+    if not any(magic.startswith(start[:4]) for magic in _MAGIC):
+        raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}", path)
     if size < SMALLEST_TIFF:
         raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
-    if not any(start):
-        raise FrameIncomplete(f"{path} begins with zeros; it is not written yet", path)
-    if start[:4] not in _MAGIC:
-        raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}", path)
 
 
 @contextmanager
@@ -176,7 +177,7 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         acquired=record.acquired,
         pixel_size_um=record.pixel_size_um,
         stage_um=record.stage_um,
-        tail_is_zero=page.compression == _NO_COMPRESSION and _is_zero(file, end),
+        tail_is_zero=page.compression == _NO_COMPRESSION and _is_zero(file, page.dataoffsets[-1], end),
     )
 
 
@@ -188,9 +189,9 @@ def _tagged_time(page: tifffile.TiffPage) -> datetime | None:
         return None
 
 
-def _is_zero(file: BinaryIO, end: int) -> bool:
-    """Return whether the last bytes before `end` are all zero."""
-    start = max(end - _TAIL, 0)
+def _is_zero(file: BinaryIO, start: int, end: int) -> bool:
+    """Return whether the last bytes of the data from `start` to `end` are all zero."""
+    start = max(start, end - _TAIL)
     file.seek(start)
     return not any(file.read(end - start))
 

@@ -1,0 +1,59 @@
+"""A clock that tests turn by hand, and an intake on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from structlog.testing import LogCapture
+
+from nd2watch.config import ServiceConfig
+from nd2watch.experiment import OutputName
+from nd2watch.service.intake import Intake
+from nd2watch.service.settings import Watch
+from tests.frames import layout_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nd2watch.simulate import Acquisition
+
+SETTLE_S = 5.0
+
+
+class Bench:
+    """An intake on a folder, with the time and the log in the test's hands."""
+
+    def __init__(self, folder: Path, what: Acquisition, **service: Any) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.now = 1000.0
+        self._capture = LogCapture()
+        config = ServiceConfig(settle_s=SETTLE_S, give_up_s=60, stalled_s=600, **service)
+        watch = Watch(
+            name="bench", root=folder, layout=layout_of(what), output_name=OutputName(template="")
+        )
+        self.intake = Intake(watch, config, structlog.wrap_logger(None, [self._capture]))
+
+    def scan(self) -> None:
+        """Look at all files now."""
+        self.intake.scan(self.now)
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by, then take in what has settled."""
+        self.now += seconds
+        self.intake.advance(self.now)
+
+    def settle(self) -> None:
+        """Scan, and let enough time go by for what is there."""
+        self.scan()
+        self.wait(SETTLE_S)
+
+    @property
+    def ready(self) -> int:
+        """Sequences that can be converted."""
+        return len(self.intake.ready(self.now))
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return the log events of this name."""
+        return [dict(e) for e in self._capture.entries if e["event"] == event]

@@ -1,0 +1,337 @@
+"""Taking in frames: readiness, refusal, conflicts, completeness."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nd2watch.sources import encode_frame
+from tests.frames import acquisition, noise, write
+from tests.service.fakes import SETTLE_S, Bench
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "in", acquisition())
+
+
+def test_a_sequence_is_ready_when_all_frames_have_settled(bench: Bench) -> None:
+    write(bench.folder, acquisition())
+    bench.scan()
+    bench.wait(SETTLE_S - 0.1)
+    assert bench.ready == 0
+    bench.wait(0.1)
+    assert bench.ready == 1
+    assert len(bench.logged("sequence_started")) == 1
+
+
+def test_a_change_starts_the_quiet_time_anew(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    os.utime(sources[0, 0, 0, 0], ns=(1, 1))
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    assert bench.ready == 0
+    bench.wait(1)
+    assert bench.ready == 1
+
+
+def test_modification_times_in_past_or_future_do_not_matter(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    for index, path in enumerate(sources.values()):
+        os.utime(path, ns=(1, (10**18, 4 * 10**18)[index % 2]))
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_growing_frame_is_not_taken_before_it_is_whole(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    path = sources[1, 1, 2, 1]
+    whole = path.read_bytes()
+    for share in range(0, 100, 20):
+        path.write_bytes(whole[: len(whole) * share // 100])
+        bench.settle()
+        assert bench.ready == 0
+    path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+    assert bench.logged("frame_refused") == []
+
+
+def test_an_empty_placeholder_is_waited_for(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    path = sources[0, 0, 0, 0]
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    bench.settle()
+    bench.wait(3 * SETTLE_S)
+    assert len(bench.logged("frame_not_ready")) == 1
+    path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_preallocated_frame_gets_more_time(bench: Bench) -> None:
+    what = acquisition(width=64, height=64)
+    sources = write(bench.folder, what)
+    path = sources[0, 0, 0, 0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000] + bytes(len(whole) - 1000))
+    bench.settle()
+    assert bench.ready == 0
+    path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_frame_that_is_really_black_is_taken_in_the_end(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    sources[0, 0, 0, 0].write_bytes(encode_frame(noise(1) * 0))
+    bench.settle()
+    assert bench.ready == 0
+    for _ in range(8):
+        bench.wait(SETTLE_S)
+    assert bench.ready == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "wait"),
+    [
+        (encode_frame(noise(1))[:-500], "its pixel data end at", 120.0),
+        (b"just text", "not a TIFF file", 0.0),
+    ],
+    ids=["truncated", "text"],
+)
+def test_a_bad_frame_is_refused_by_name_and_mended_by_rewriting(
+    bench: Bench, data: bytes, reason: str, wait: float
+) -> None:
+    sources = write(bench.folder, acquisition())
+    path = sources[0, 1, 0, 1]
+    whole = path.read_bytes()
+    path.write_bytes(data)
+    bench.settle()
+    bench.wait(wait)
+    refused = bench.logged("frame_refused")
+    assert [entry["path"] for entry in refused] == [path]
+    assert reason in refused[0]["reason"]
+    assert len(bench.intake.collections[("folder", ""),].sequence) == 23
+    path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_refused_frame_is_reported_once(bench: Bench) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.write_text("just text")
+    for _ in range(5):
+        bench.settle()
+    assert len(bench.logged("frame_refused")) == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [encode_frame(noise(1, (12, 16))), encode_frame(noise(1).astype("u1"))]
+)
+def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, odd: bytes) -> None:
+    sources = write(bench.folder, acquisition())
+    path = sources[0, 0, 0, 0]
+    whole = path.read_bytes()
+    path.write_bytes(odd)
+    bench.settle()
+    assert bench.ready == 0
+    assert [entry["path"] for entry in bench.logged("frame_refused")] == [path]
+    assert (
+        "most frames of the sequence are 32 x 24 uint16"
+        in bench.logged("frame_refused")[0]["reason"]
+    )
+    path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_odd_frames_that_come_first_do_not_condemn_the_others(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    frames = {path: path.read_bytes() for path in sources.values()}
+    early = list(frames)[:3]
+    for path in frames:
+        path.unlink()
+    for path in early:
+        path.write_bytes(encode_frame(noise(1, (12, 16))))
+    bench.settle()
+    for path in list(frames)[3:]:
+        path.write_bytes(frames[path])
+    bench.settle()
+    assert {entry["path"] for entry in bench.logged("frame_refused")} == set(early)
+
+
+def test_names_that_match_nothing_are_logged_once_each_with_the_reason(bench: Bench) -> None:
+    (bench.folder / "stranger.tif").write_bytes(encode_frame(noise(1)))
+    (bench.folder / "img_t001_xy01_z001_cCy5.tif").write_bytes(encode_frame(noise(1)))
+    for _ in range(3):
+        bench.settle()
+    reasons = {e["path"].name: e["reason"] for e in bench.logged("file_passed_over")}
+    assert len(bench.logged("file_passed_over")) == 2
+    assert "does not match the pattern" in reasons["stranger.tif"]
+    assert "lists DAPI, GFP" in reasons["img_t001_xy01_z001_cCy5.tif"]
+
+
+def test_many_strange_names_do_not_flood_the_log(bench: Bench) -> None:
+    for index in range(200):
+        (bench.folder / f"stranger{index}.tif").touch()
+    bench.scan()
+    warnings = [e for e in bench.logged("file_passed_over") if e["log_level"] == "warning"]
+    assert len(warnings) == 20
+
+
+@pytest.mark.parametrize("name", [".img_t001.tif", "~img.tif", "img.tif.tmp", "img.tif.part"])
+def test_temporary_names_are_passed_over_in_silence(bench: Bench, name: str) -> None:
+    (bench.folder / name).write_text("unfinished")
+    bench.settle()
+    assert bench.logged("file_passed_over") == []
+    assert bench.intake.unsettled == 0
+
+
+def test_a_rename_into_place_is_a_new_frame(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    path = sources[0, 0, 0, 0]
+    hidden = path.rename(path.with_suffix(".tmp"))
+    bench.settle()
+    assert bench.ready == 0
+    hidden.rename(path)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_deleted_frame_is_missing_again(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    whole = sources[0, 0, 0, 0].read_bytes()
+    sources[0, 0, 0, 0].unlink()
+    bench.scan()
+    assert bench.ready == 0
+    sources[0, 0, 0, 0].write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_copy_of_a_frame_is_reported_and_does_no_harm(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    other = bench.folder / "img_t001_xy01_z001_cDAPI.TIF"
+    other.write_bytes(sources[0, 0, 0, 0].read_bytes())
+    bench.settle()
+    assert bench.ready == 1
+    assert [entry["path"] for entry in bench.logged("frame_doubled")] == [other]
+
+
+def test_two_frames_for_one_place_block_the_sequence_until_one_goes(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    other = bench.folder / "img_t001_xy01_z001_cDAPI.TIF"
+    other.write_bytes(encode_frame(noise(7)))
+    bench.settle()
+    assert bench.ready == 0
+    assert len(bench.logged("frame_conflict")) == 1
+    kept = {
+        frame.path
+        for c in bench.intake.collections.values()
+        for frame in c.sequence.frames.values()
+    }
+    (sources[0, 0, 0, 0] if sources[0, 0, 0, 0] in kept else other).unlink()
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_more_labels_than_the_layout_says_are_reported(bench: Bench) -> None:
+    write(bench.folder, acquisition(t=3))
+    bench.settle()
+    assert bench.ready == 0
+    assert "axis t has 3 values" in bench.logged("sequence_does_not_fit")[0]["reason"]
+
+
+def test_a_sequence_that_stalls_is_reported_once_with_what_it_lacks(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    sources[1, 0, 2, 1].unlink()
+    bench.settle()
+    for _ in range(3):
+        bench.wait(601)
+        bench.intake.report_stalled(bench.now)
+    (entry,) = bench.logged("sequence_incomplete")
+    assert (entry["found"], entry["expected"]) == (23, 24)
+    assert entry["missing"] == ["t=2 p=1 z=3 c=GFP"]
+
+
+def test_sequences_are_told_apart_by_folder(bench: Bench) -> None:
+    for name in ("a", "b/c"):
+        write(bench.folder / name, acquisition())
+    bench.settle()
+    assert bench.ready == 2
+
+
+def test_late_frames_do_not_reopen_a_published_sequence(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    (collection,) = bench.intake.ready(bench.now)
+    collection.close()
+    for path in list(sources.values())[:2]:
+        path.write_bytes(encode_frame(noise(3)))
+    bench.settle()
+    assert bench.ready == 0
+    warnings = [e for e in bench.logged("frame_came_late") if e["log_level"] == "warning"]
+    assert len(warnings) == 1
+    assert collection.late == 2
+
+
+def test_a_published_sequence_of_which_every_file_is_replaced_is_a_new_one(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    (collection,) = bench.intake.ready(bench.now)
+    collection.close()
+    for path in sources.values():
+        path.write_bytes(encode_frame(noise(3)))
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_cleared_folder_can_hold_a_new_sequence_of_the_same_names(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    (collection,) = bench.intake.ready(bench.now)
+    collection.close()
+    for path in sources.values():
+        path.unlink()
+    bench.scan()
+    write(bench.folder, acquisition(seed=5))
+    bench.settle()
+    assert bench.ready == 1
+
+
+def test_a_folder_that_is_gone_loses_no_state(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    bench.settle()
+    away = bench.folder.rename(bench.folder.with_name("away"))
+    with pytest.raises(OSError, match="in"):
+        bench.scan()
+    assert bench.ready == 1
+    away.rename(bench.folder)
+    bench.settle()
+    assert bench.ready == 1
+    assert bench.intake.unsettled == 0
+    assert len(sources) == 24
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs symbolic links")
+def test_links_are_not_followed(bench: Bench, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere.tif"
+    target.write_bytes(encode_frame(noise(1)))
+    link = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    link.symlink_to(target)
+    (bench.folder / "loop").symlink_to(bench.folder)
+    bench.settle()
+    bench.intake.notice(link, bench.now)
+    bench.wait(SETTLE_S)
+    assert bench.intake.collections == {}

@@ -1,0 +1,102 @@
+"""What comes of a conversion job, and what the service makes of it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nd2watch.convert import collect_folder, convert, plan_conversion
+from nd2watch.service.worker import Job, Outcome, run_job
+from nd2watch.sources import encode_frame
+from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_job(tmp_path: Path) -> Job:
+    what = acquisition()
+    if not (tmp_path / "in").exists():
+        write(tmp_path / "in", what)
+    (sequence,) = collect_folder(tmp_path / "in", layout_of(what))
+    plan = plan_conversion(sequence)
+    return Job(watch="w", key=sequence.key, plan=plan, output=tmp_path / "out" / "o.nd2")
+
+
+def run(job: Job) -> Outcome:
+    return run_job(job, lambda: False, lambda done, total: None)
+
+
+def test_a_job_publishes_its_file(tmp_path: Path) -> None:
+    outcome = run(make_job(tmp_path))
+    assert outcome.end == "published"
+    assert outcome.result is not None
+    assert outcome.result.size == outcome.job.output.stat().st_size
+
+
+def test_a_second_run_finds_the_work_done(tmp_path: Path) -> None:
+    run(make_job(tmp_path))
+    before = (tmp_path / "out" / "o.nd2").stat()
+    assert run(make_job(tmp_path)).end == "present"
+    assert (tmp_path / "out" / "o.nd2").stat() == before
+
+
+def test_copied_frames_with_new_times_are_recognised_by_their_pixels(tmp_path: Path) -> None:
+    run(make_job(tmp_path))
+    for path in (tmp_path / "in").iterdir():
+        path.touch()
+    assert run(make_job(tmp_path)).end == "present"
+
+
+@pytest.mark.parametrize("content", ["other pixels", "no ND2 file"])
+def test_an_output_with_other_content_is_a_conflict_and_stays(tmp_path: Path, content: str) -> None:
+    job = make_job(tmp_path)
+    if content == "other pixels":
+        convert(job.plan, job.output)
+        (tmp_path / "in" / "img_t001_xy01_z001_cDAPI.tif").write_bytes(encode_frame(noise(4)))
+    else:
+        job.output.parent.mkdir()
+        job.output.write_text("precious")
+    before = job.output.read_bytes()
+    outcome = run(make_job(tmp_path))
+    assert outcome.end == "conflict"
+    assert "move it away" in str(outcome.error)
+    assert job.output.read_bytes() == before
+
+
+def test_a_source_that_changed_is_told(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    (tmp_path / "in" / "img_t001_xy01_z001_cDAPI.tif").write_bytes(encode_frame(noise(4)))
+    assert run(job).end == "changed"
+
+
+def test_an_undecodable_source_is_named(tmp_path: Path) -> None:
+    what = acquisition()
+    sources = write(tmp_path / "in", what)
+    path = sources[0, 0, 1, 0]
+    data = bytearray(encode_frame(noise(1), "zlib"))
+    data[len(data) // 2 : len(data) // 2 + 100] = bytes(100)
+    path.write_bytes(data)
+    outcome = run(make_job(tmp_path))
+    assert outcome.end == "unreadable"
+    assert getattr(outcome.error, "path", None) == path
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.ESTALE])
+def test_trouble_of_the_disk_blocks_the_job_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    job = make_job(tmp_path)
+
+    def full(self: object) -> None:
+        raise OSError(number, "trouble")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nd2watch.pending.PendingFile.sync", full)
+        assert run(job).end == "blocked"
+    assert list((tmp_path / "out").iterdir()) == []
+    assert run(job).end == "published"
+    assert_nd2_equals_sources(job.output, acquisition(), write(tmp_path / "again", acquisition()))

@@ -1,0 +1,201 @@
+"""What is taken for a frame, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
+from nd2watch.sources import encode_frame, open_frame, read_frame
+from tests.frames import noise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+METASERIES = """<MetaData>
+<prop id="ApplicationName" type="string" value="MetaMorph"/>
+<PlaneInfo>
+<prop id="plane-type" type="string" value="plane"/>
+<prop id="spatial-calibration-state" type="bool" value="on"/>
+<prop id="spatial-calibration-x" type="float" value="0.65"/>
+<prop id="spatial-calibration-y" type="float" value="0.65"/>
+<prop id="spatial-calibration-units" type="string" value="um"/>
+<prop id="acquisition-time-local" type="time" value="20240422 09:57:37.294"/>
+<prop id="stage-position-x" type="float" value="68300"/>
+<prop id="stage-position-y" type="float" value="27625.7"/>
+<custom-prop id="z-position" type="float" value="9319.72"/>
+</PlaneInfo>
+</MetaData>"""
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd", "jpeg_2000_lossy"])
+def test_reads_what_tifffile_reads(tmp_path: Path, dtype: str, compression: str | None) -> None:
+    path = tmp_path / "a.tif"
+    pixels = noise(1).astype(dtype)
+    options: dict[str, Any] = {"byteorder": ">"} if dtype == ">u2" else {}
+    tifffile.imwrite(path, pixels, compression=compression, **options)
+    frame = open_frame(path)
+    assert (frame.info.height, frame.info.width) == (24, 32)
+    np.testing.assert_array_equal(read_frame(frame), tifffile.imread(path))
+
+
+def test_reads_time_calibration_and_stage_position_of_metaseries(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(1), description=METASERIES, software="MetaSeries", metadata=None)
+    info = open_frame(path).info
+    assert info.acquired == datetime(2024, 4, 22, 9, 57, 37, 294000).astimezone()
+    assert info.pixel_size_um == 0.65
+    assert info.stage_um == (68300.0, 27625.7, 9319.72)
+
+
+def test_a_damaged_metaseries_record_costs_only_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    broken = METASERIES.replace("</PlaneInfo>", "<oops")
+    tifffile.imwrite(path, noise(1), description=broken, software="MetaSeries", metadata=None)
+    frame = open_frame(path)
+    assert frame.info.stage_um is None
+    np.testing.assert_array_equal(read_frame(frame), noise(1))
+
+
+def test_takes_the_time_of_the_datetime_tag_as_local(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    moment = datetime(2026, 1, 2, 3, 4, 5)
+    tifffile.imwrite(path, noise(1), datetime=moment, metadata=None)
+    acquired = open_frame(path).info.acquired
+    assert acquired == moment.astimezone()
+    assert acquired is not None
+    assert acquired.astimezone(UTC).tzinfo is UTC
+
+
+def test_sees_that_the_end_of_an_uncompressed_frame_is_still_zero(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pixels = noise(1, (128, 128))
+    pixels[64:] = 0
+    path.write_bytes(encode_frame(pixels))
+    assert open_frame(path).info.tail_is_zero
+    path.write_bytes(encode_frame(noise(1, (128, 128))))
+    assert not open_frame(path).info.tail_is_zero
+
+
+def cut(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)]
+
+
+WHOLE = encode_frame(noise(1))
+UNFINISHED = {
+    "empty": b"",
+    "zeros": bytes(4096),
+    "four bytes": WHOLE[:4],
+    "header only": WHOLE[:8],
+    "cut at a tenth": cut(WHOLE, 0.1),
+    "cut at half": cut(WHOLE, 0.5),
+    "one byte short": WHOLE[:-1],
+}
+
+
+@pytest.mark.parametrize("data", UNFINISHED.values(), ids=UNFINISHED)
+def test_a_file_that_may_still_grow_is_incomplete(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    with pytest.raises(FrameIncomplete, match=r"a\.tif") as caught:
+        open_frame(path)
+    assert caught.value.retryable
+    assert caught.value.path == path
+
+
+def test_a_missing_file_is_incomplete(tmp_path: Path) -> None:
+    with pytest.raises(FrameIncomplete, match="not there"):
+        open_frame(tmp_path / "a.tif")
+
+
+UNUSABLE: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "RGB": (np.zeros((8, 8, 3), np.uint8), {"photometric": "rgb"}, "8 x 8 x 3 uint8"),
+    "float": (np.zeros((8, 8), np.float32), {}, "float32"),
+    "pages": (np.ones((3, 8, 8), np.uint16), {"photometric": "minisblack"}, "3 pages"),
+}
+
+
+@pytest.mark.parametrize(("pixels", "options", "reason"), UNUSABLE.values(), ids=UNUSABLE)
+def test_images_of_other_kinds_are_refused(
+    tmp_path: Path, pixels: Any, options: dict[str, Any], reason: str
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, **options)
+    with pytest.raises(FrameUnreadable, match=reason):
+        open_frame(path)
+
+
+@pytest.mark.parametrize("data", [b"hello", b"<html><body>404</body></html>" * 99, b"\x89PNG\r\n"])
+def test_other_files_named_tif_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    with pytest.raises(FrameUnreadable, match="not a TIFF file"):
+        open_frame(path)
+
+
+def test_damaged_pixel_data_are_noticed_when_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    data = bytearray(encode_frame(noise(1), "zlib"))
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    frame = open_frame(path)
+    with pytest.raises(FrameUnreadable, match=r"a\.tif"):
+        read_frame(frame)
+
+
+def test_a_file_that_changed_since_it_was_seen_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(encode_frame(noise(1)))
+    frame = open_frame(path)
+    path.write_bytes(encode_frame(noise(2, (48, 48))))
+    with pytest.raises(SourceChanged):
+        read_frame(frame)
+    path.unlink()
+    with pytest.raises(SourceChanged):
+        read_frame(frame)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no FIFOs")
+def test_links_and_fifos_are_not_opened(tmp_path: Path) -> None:
+    target = tmp_path / "target.tif"
+    target.write_bytes(WHOLE)
+    link = tmp_path / "link.tif"
+    link.symlink_to(target)
+    with pytest.raises((SourceError, OSError)):
+        open_frame(link)
+    fifo = tmp_path / "fifo.tif"
+    os.mkfifo(fifo)
+    with pytest.raises(FrameUnreadable, match="not a regular file"):
+        open_frame(fifo)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    damage=st.lists(
+        st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12
+    ),
+    head=st.booleans(),
+)
+def test_no_damage_raises_anything_but_source_errors(
+    tmp_path: Path, damage: list[tuple[int, int]], head: bool
+) -> None:
+    data = bytearray(WHOLE)
+    for place, value in damage:
+        data[place % 200 if head else place] = value
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    with contextlib.suppress(SourceError):
+        frame = open_frame(path)
+        assert read_frame(frame).shape == (frame.info.height, frame.info.width)
