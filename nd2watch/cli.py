@@ -13,7 +13,6 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nd2watch import __version__
 from nd2watch.clock import SystemClock
 from nd2watch.convert import convert_folder
 from nd2watch.demo import run_demo
@@ -32,6 +31,7 @@ from nd2watch.nd2 import Nd2Reader
 from nd2watch.service import Daemon, load_settings, serve
 from nd2watch.service.settings import channels_of
 from nd2watch.simulate import DEFAULT_PATTERN, Acquisition, Manner, simulate
+from nd2watch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

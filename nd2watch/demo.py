@@ -143,6 +143,8 @@ def _follow(log: Path, service: subprocess.Popen[bytes], bars: Progress, planes:
                 bars.console.print(f"  service: {event['event']}", highlight=False)
             if event["event"] == "published":
                 return
+            if event["level"] == "error":
+                raise ConversionError(f"the service reports {event['event']}: {event['reason']}")
     raise ConversionError(f"no ND2 file after {_DEADLINE_S:g} s; see {log}")
 
 

@@ -11,15 +11,16 @@ import nd2watch
 
 ROOT = Path(nd2watch.__file__).parent
 LAYERS = {
-    "__init__": 0,
     "errors": 0,
     "clock": 0,
     "host": 0,
     "pending": 0,
+    "version": 0,
     "nd2": 1,
     "sources": 2,
     "experiment": 3,
     "convert": 4,
+    "__init__": 5,
     "simulate": 4,
     "config": 5,
     "log": 5,
@@ -61,7 +62,7 @@ def imports(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} uses a relative import"
             assert node.module is not None
-            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 

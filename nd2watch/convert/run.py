@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nd2watch import __version__
 from nd2watch.convert.verify import (
     check_sources_unchanged,
     pixel_digest,
@@ -14,6 +13,7 @@ from nd2watch.convert.verify import (
 )
 from nd2watch.errors import ConversionCancelled
 from nd2watch.nd2 import Nd2Writer, Provenance, TextInfo
+from nd2watch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

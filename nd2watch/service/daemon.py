@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING, Final
 
-from nd2watch import __version__, host
+from nd2watch import host
 from nd2watch.errors import ConfigError
 from nd2watch.pending import remove_orphans
 from nd2watch.service.dispatch import Dispatcher
@@ -13,6 +13,7 @@ from nd2watch.service.events import ChangedPaths, FolderObserver
 from nd2watch.service.intake import Intake
 from nd2watch.service.notify import Notifier
 from nd2watch.service.schedule import JobScheduler
+from nd2watch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -258,7 +258,8 @@ class Intake:
             return
         present = collection.sequence.add(name.coordinate, frame)
         collection.progressed, collection.reported = now, False
-        collection.reopen() if collection.state == "failed" else None
+        if collection.state == "failed":
+            collection.reopen()
         if present is not None:
             self._compare(collection, name.coordinate, frame.path, present.path)
         self._check(collection)

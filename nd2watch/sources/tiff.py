@@ -177,7 +177,8 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         acquired=record.acquired,
         pixel_size_um=record.pixel_size_um,
         stage_um=record.stage_um,
-        tail_is_zero=page.compression == _NO_COMPRESSION and _is_zero(file, page.dataoffsets[-1], end),
+        tail_is_zero=page.compression == _NO_COMPRESSION
+        and _is_zero(file, page.dataoffsets[-1], end),
     )
 
 
