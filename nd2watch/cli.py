@@ -36,6 +36,8 @@ from nd2watch.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from nd2watch.service import ServiceSettings
+
 _INTERRUPTED = 130
 _LISTED = 5
 
@@ -90,14 +92,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     """Run the service in the foreground."""
-    settings = load_settings(options.config)
-    set_up_logging(settings.service.log_format, settings.service.log_level)
-    daemon = Daemon(
-        lambda: load_settings(options.config),
-        SystemClock(),
-        structlog.get_logger(),
-        once=options.once,
-    )
+
+    def load() -> ServiceSettings:
+        settings = load_settings(options.config)
+        set_up_logging(settings.service.log_format, settings.service.log_level)
+        return settings
+
+    daemon = Daemon(load, SystemClock(), structlog.get_logger(), once=options.once)
     return serve(daemon)
 
 

@@ -12,7 +12,6 @@ from nd2watch.errors import OutputExists
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 _NAME: Final = re.compile(r"\.nd2watch-[0-9a-f]{16}\.tmp")
 
@@ -74,12 +73,7 @@ class PendingFile:
     def __enter__(self) -> PendingFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self.file.close()
         finally:

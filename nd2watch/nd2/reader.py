@@ -16,8 +16,6 @@ from nd2watch.nd2.provenance import Provenance
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
-
     import numpy.typing as npt
 
     from nd2watch.nd2.lite_variant import Plain
@@ -124,10 +122,5 @@ class Nd2Reader:
     def __enter__(self) -> Nd2Reader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -71,7 +71,9 @@ class Daemon:
         )
         self._intakes: dict[str, Intake] = {}
         self._unavailable: set[Path] = set()
-        self._last_scan = 0.0
+        self._scan_wanted = False
+        self._scanned = 0.0
+        self._scan_took = 0.0
 
     def stop(self, reason: str) -> None:
         """Ask the service to end; for signal handlers and other threads."""
@@ -136,19 +138,19 @@ class Daemon:
             for watch in self._settings.watches
         }
 
-    def _observe_folders(self) -> bool:
-        """Observe every folder that is there; return whether one is observed anew."""
-        news = False
+    def _observe_folders(self) -> None:
+        """Observe every folder that is there."""
         for intake in self._intakes.values():
             if not self._once:
                 try:
-                    news |= self._observer.watch(intake.watch.root)
+                    self._observer.watch(intake.watch.root)
                 except OSError as error:
                     self._report_unavailable(intake, error)
-        return news
 
     def _scan(self) -> None:
         """Look at all files of all folders."""
+        begun = self._clock.monotonic()
+        self._scan_wanted = False
         for intake in self._intakes.values():
             root = intake.watch.root
             try:
@@ -159,7 +161,8 @@ class Daemon:
                 if root in self._unavailable:
                     self._unavailable.discard(root)
                     self._log.info("folder_available", watch=intake.watch.name, folder=root)
-        self._last_scan = self._clock.monotonic()
+        self._scanned = self._clock.monotonic()
+        self._scan_took = self._scanned - begun
 
     def _report_unavailable(self, intake: Intake, error: OSError) -> None:
         """Log once that a folder cannot be listed; it is tried again at each scan."""
@@ -173,18 +176,17 @@ class Daemon:
     def _turn(self) -> None:
         """Do all that there is to do now."""
         now = self._clock.monotonic()
-        overdue = now - self._last_scan > 2 * self._settings.service.scan_interval_s
-        changed, scan = self._events.take()
-        for name in self._taken_wakes():
-            if name.startswith("stop "):
-                self._stopping = name.removeprefix("stop ")
-            elif name == "reload":
-                self._reload()
-            scan |= name == "scan"
-        if (scan or overdue) and not self._once:
+        self._obey()
+        changes = self._events.take()
+        for folder in changes.gone:
+            self._observer.forget(folder)
+        interval = self._settings.service.scan_interval_s
+        self._scan_wanted |= changes.scan or now - self._scanned > 2 * interval
+        # Scans must not eat up all time, however many folders come and go.
+        if self._scan_wanted and not self._once and now - self._scanned > 10 * self._scan_took:
             self._observe_folders()
             self._scan()
-        for path in changed:
+        for path in changes.paths:
             for intake in self._intakes.values():
                 if path.is_relative_to(intake.watch.root):
                     intake.notice(path, now)
@@ -198,12 +200,17 @@ class Daemon:
                 intake.report_stalled(now)
         self._report_health()
 
-    def _taken_wakes(self) -> set[str]:
-        """Return all that woke the loop since it last asked."""
+    def _obey(self) -> None:
+        """Take the wishes of signals and of the scheduler."""
         names = set()
         while not self._wakes.empty():
             names.add(self._wakes.get())
-        return names
+        self._scan_wanted |= "scan" in names
+        for name in names:
+            if name.startswith("stop "):
+                self._stopping = name.removeprefix("stop ")
+        if "reload" in names:
+            self._reload()
 
     def _report_health(self) -> None:
         """Tell the service manager how things are; a dead part starves its watchdog."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +36,28 @@ _CHANGES: Final = {
 _MOST_PATHS: Final = 100_000
 
 
+@dataclass(slots=True)
+class Changes:
+    """What events told since they were last taken.
+
+    Attributes
+    ----------
+    paths : set of Path
+        Files to look at.
+    gone : set of Path
+        Folders that were deleted or moved.
+    scan : bool
+        Everything is to be looked at.
+    """
+
+    paths: set[Path] = field(default_factory=set)
+    gone: set[Path] = field(default_factory=set)
+    scan: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.paths) or self.scan
+
+
 class ChangedPaths(FileSystemEventHandler):
     """Collects the paths that events name until someone takes them.
 
@@ -49,32 +73,32 @@ class ChangedPaths(FileSystemEventHandler):
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._lock = threading.Lock()
-        self._paths: set[Path] = set()
-        self._scan = False
+        self._changes = Changes()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Note the paths of an event; a folder that appears calls for a scan."""
+        """Note the paths of an event; a folder that comes or goes calls for a scan."""
         if event.event_type not in _CHANGES:
             return
-        paths = {Path(os.fsdecode(p)) for p in (event.src_path, event.dest_path) if p}
         with self._lock:
-            idle = not self._paths and not self._scan
-            if event.is_directory:
-                self._scan |= event.event_type != EVENT_TYPE_MODIFIED
-            else:
-                self._paths |= paths
-            if len(self._paths) > _MOST_PATHS:
-                self._paths.clear()
-                self._scan = True
-            news = bool(self._paths) or self._scan
-        if idle and news:
+            changes = self._changes
+            idle = not changes
+            if not event.is_directory:
+                paths = (event.src_path, event.dest_path)
+                changes.paths |= {Path(os.fsdecode(path)) for path in paths if path}
+            elif event.event_type != EVENT_TYPE_MODIFIED:
+                changes.scan = True
+                if event.event_type in (EVENT_TYPE_DELETED, EVENT_TYPE_MOVED):
+                    changes.gone.add(Path(os.fsdecode(event.src_path)))
+            if len(changes.paths) > _MOST_PATHS:
+                changes.paths.clear()
+                changes.scan = True
+        if idle and changes:
             self._wake()
 
-    def take(self) -> tuple[set[Path], bool]:
-        """Return the changed paths, and whether everything is to be scanned."""
+    def take(self) -> Changes:
+        """Return what has changed since the last call."""
         with self._lock:
-            taken = self._paths, self._scan
-            self._paths, self._scan = set(), False
+            taken, self._changes = self._changes, Changes()
         return taken
 
 
@@ -96,30 +120,34 @@ class FolderObserver:
         """Start the observer's threads."""
         self._observer.start()
 
-    def watch(self, root: Path) -> bool:
+    def watch(self, root: Path) -> None:
         """Observe a folder unless the very same one is observed already.
-
-        Returns
-        -------
-        bool
-            True when the folder is observed anew, so that it has to be scanned.
 
         Raises
         ------
         OSError
             If the folder is not there or cannot be observed.
         """
-        status = root.stat()
+        try:
+            status = root.stat()
+        except OSError:
+            self.forget(root)
+            raise
         identity = (status.st_dev, status.st_ino)
         known = self._watches.get(root)
         if known is not None:
             if known[0] == identity and self._is_emitting(known[1]):
-                return False
-            self._observer.unschedule(known[1])
-            del self._watches[root]
+                return
+            self.forget(root)
         watch = self._observer.schedule(self._handler, str(root), recursive=True)
         self._watches[root] = (identity, watch)
-        return True
+
+    def forget(self, root: Path) -> None:
+        """Observe a folder no more: one that was deleted gives no events when it is made anew."""
+        known = self._watches.pop(root, None)
+        if known is not None:
+            with contextlib.suppress(KeyError):
+                self._observer.unschedule(known[1])
 
     def _is_emitting(self, watch: ObservedWatch) -> bool:
         """Return whether the thread that reads this folder's events lives."""

@@ -341,7 +341,8 @@ class Intake:
         """
         for collection in self.collections.values():
             idle = now - collection.progressed >= self._service.stalled_s
-            if collection.state != "collecting" or not (all_open or idle):
+            waits = collection.state == "collecting" and not collection.sequence.is_complete
+            if not waits or not (all_open or idle):
                 continue
             if collection.reported and not all_open:
                 continue
