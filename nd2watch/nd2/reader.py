@@ -16,6 +16,7 @@ from nd2watch.nd2.provenance import Provenance
 
 if TYPE_CHECKING:
     import os
+
     import numpy.typing as npt
 
     from nd2watch.nd2.lite_variant import Plain

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from nd2watch.service.settings import ServiceSettings
 
 _LONGEST_TURN_S: Final = 1.0
-"""Pause of an idle loop; signals cannot interrupt a longer one everywhere."""
+"""Pause of an idle loop, as signals cannot interrupt a longer one everywhere; and time that a
+busy one spends on opening frames before it looks at anything else."""
 
 
 class Daemon:
@@ -71,6 +72,7 @@ class Daemon:
         )
         self._intakes: dict[str, Intake] = {}
         self._unavailable: set[Path] = set()
+        self._unobserved: set[Path] = set()
         self._scan_wanted = False
         self._scanned = 0.0
         self._scan_took = 0.0
@@ -145,7 +147,21 @@ class Daemon:
                 try:
                     self._observer.watch(intake.watch.root)
                 except OSError as error:
-                    self._report_unavailable(intake, error)
+                    self._report_unobserved(intake, error)
+                else:
+                    self._unobserved.discard(intake.watch.root)
+
+    def _report_unobserved(self, intake: Intake, error: OSError) -> None:
+        """Log once that a folder gives no events; its files are found by scans all the same."""
+        root = intake.watch.root
+        if root.is_dir() and root not in self._unobserved:
+            self._unobserved.add(root)
+            self._log.warning(
+                "folder_not_observed",
+                watch=intake.watch.name,
+                folder=root,
+                reason=f"{error}; files are found by scans only",
+            )
 
     def _scan(self) -> None:
         """Look at all files of all folders."""
@@ -192,7 +208,11 @@ class Daemon:
                     intake.notice(path, now)
         self._dispatcher.settle(self._intakes, now)
         for intake in self._intakes.values():
-            intake.advance(now, patient=not self._once)
+            intake.advance(
+                now,
+                patient=not self._once,
+                enough=lambda: self._clock.monotonic() - now > _LONGEST_TURN_S,
+            )
             for collection in intake.ready(now):
                 if not self._stopping:
                     self._dispatcher.submit(intake, collection)
@@ -248,15 +268,21 @@ class Daemon:
             settings = self._load()
         except ConfigError as error:
             self._log.error("reload_failed", reason=str(error))
-        else:
-            self._settings = settings
-            self._dispatcher.output_folder = settings.output_folder
-            interval = settings.service.scan_interval_s
-            self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
-            self._make_intakes()
-            self._observe_folders()
-            self._scan()
-            self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
+            self._notifier.ready("reload failed, the former configuration stays")
+            return
+        self._settings = settings
+        self._dispatcher.output_folder = settings.output_folder
+        interval = settings.service.scan_interval_s
+        self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
+        self._make_intakes()
+        roots = {watch.root for watch in settings.watches}
+        self._unavailable &= roots
+        self._unobserved &= roots
+        for root in self._observer.roots - roots:
+            self._observer.forget(root)
+        self._observe_folders()
+        self._scan()
+        self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
         self._notifier.ready("reloaded")
 
     def _is_done(self) -> bool:

@@ -12,6 +12,7 @@ from nd2watch.service.stability import SettlingFiles
 from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
@@ -194,7 +195,9 @@ class Intake:
         if collection.state == "failed":
             collection.reopen()
 
-    def advance(self, now: float, *, patient: bool = True) -> None:
+    def advance(
+        self, now: float, *, patient: bool = True, enough: Callable[[], bool] = lambda: False
+    ) -> None:
         """Take in the files that have settled.
 
         Parameters
@@ -203,8 +206,12 @@ class Intake:
             Monotonic seconds.
         patient : bool, default True
             Wait on for frames that are incomplete; else they are refused at the first look.
+        enough : callable, optional
+            Asked before each file whether to leave the others for the next call.
         """
         for path, last in self._settling.due(now):
+            if enough():
+                break
             try:
                 key = FileKey.of_path(path)
             except OSError:

@@ -30,6 +30,7 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Report that the service does its work."""
+        self._status = status
         self._send(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
