@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FIELD: Final = re.compile(r"\{(\w+)\}")
 _UNSAFE: Final = re.compile(r"[^\w .,+=@()#%-]")
-_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?")
 _LONGEST: Final = 200
 """Bytes of a path part: names on common file systems end at 255."""
 
@@ -40,6 +40,8 @@ class OutputName:
             raise LayoutError(
                 f"the output name {self.template!r} has a brace or backslash that is no field"
             )
+        if self.template and not self.template.removesuffix(SUFFIX).rpartition("/")[2]:
+            raise LayoutError(f"the output name {self.template!r} names no file")
         if self.template.startswith("/") or ".." in self.template.split("/"):
             raise LayoutError(f"the output name {self.template!r} leaves the output folder")
 
@@ -79,7 +81,6 @@ class OutputName:
 
 def _safe(text: str) -> str:
     """Return `text` as one harmless path part."""
-    text = _UNSAFE.sub("_", text).strip(" .") or "_"
-    if _RESERVED.fullmatch(text):
-        text = f"_{text}"
-    return text.encode()[:_LONGEST].decode(errors="ignore").rstrip(" .")
+    text = _UNSAFE.sub("_", text).strip(" .")
+    text = text.encode()[:_LONGEST].decode(errors="ignore").rstrip(" .")
+    return f"_{text}" if not text or _RESERVED.fullmatch(text) else text

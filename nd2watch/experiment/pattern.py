@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 FOLDER_FIELD: Final = "folder"
 """Field for the folders that the pattern itself does not name."""
 
-_FIELD: Final = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*))?\}|\*|\?")
+_FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([^{}]*))?\}|\*|\?")
+_WIDTH: Final = re.compile(r"[1-9][0-9]{0,2}")
+_LONGEST_NAME: Final = 255
 _NUMBER_AXES: Final = ("t", "p", "z")
 _SUFFIX: Final = re.compile(r"(\.[A-Za-z]+)$")
 
@@ -75,7 +77,7 @@ class NamePattern:
             if name is None or name not in fields:
                 raise LayoutError(f"the pattern {self.source!r} cannot be filled: {found[0]}")
             value = fields[name]
-            return value.zfill(int(form)) if form.isdigit() and value.isdigit() else value
+            return value.zfill(int(form)) if _WIDTH.fullmatch(form) and value.isdecimal() else value
 
         if self.depth is None or self.regex.pattern == self.source:
             raise LayoutError(f"the regular expression {self.source!r} cannot be filled")
@@ -126,7 +128,7 @@ def compile_regex(source: str) -> NamePattern:
         If it is malformed or names no axis.
     """
     try:
-        regex = re.compile(source)
+        regex = re.compile(unicodedata.normalize("NFC", source))
     except (re.error, OverflowError, RecursionError) as error:
         raise LayoutError(f"malformed regular expression {source!r}: {error}") from error
     return _checked(NamePattern(source=source, regex=regex, depth=None if "/" in source else 1))
@@ -140,12 +142,10 @@ def _field_regex(found: re.Match[str], seen: set[str]) -> str:
     if name in seen:
         return f"(?P={name})"
     seen.add(name)
-    if name == FOLDER_FIELD:
-        raise LayoutError("the field {folder} is set by itself; choose another name")
     digits = name in _NUMBER_AXES
     if form is None:
         form = "number" if digits else "text"
-    if form.isdigit() and 0 < int(form) < 256:
+    if _WIDTH.fullmatch(form) and int(form) <= _LONGEST_NAME:
         return f"(?P<{name}>{r'[0-9]' if digits else '[^/]'}{{{form}}})"
     if form not in ("number", "text"):
         raise LayoutError(
@@ -162,7 +162,9 @@ def _literal(text: str, source: str) -> str:
 
 
 def _checked(pattern: NamePattern) -> NamePattern:
-    """Refuse a pattern that tells no frame from another."""
+    """Refuse a pattern that tells no frame from another, or sets the folder."""
+    if FOLDER_FIELD in pattern.fields:
+        raise LayoutError("the field {folder} is set by itself; choose another name")
     if not set(pattern.fields) & {"t", "p", "z", "c"}:
         raise LayoutError(
             f"the pattern {pattern.source!r} names none of the axes t, p, z, c; write {{t}} where"

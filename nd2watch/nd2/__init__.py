@@ -36,8 +36,9 @@ attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_varia
 """
 
 from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata
-from nd2watch.nd2.loops import Experiment, Loop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2.loops import Loop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.nd2.picture import Channel, Picture, display_color
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.reader import Nd2Reader

@@ -104,17 +104,17 @@ def read_data(file: BinaryIO, name: str, place: ChunkPlace) -> bytes:
 
 def _read_chunk(file: BinaryIO, offset: int, name: bytes) -> bytes:
     """Return the data of the chunk `name` at `offset`."""
-    file.seek(offset)
-    header = file.read(spec.CHUNK_HEADER.size)
-    if len(header) < spec.CHUNK_HEADER.size:
+    size = file.seek(0, os.SEEK_END)
+    if offset + spec.CHUNK_HEADER.size > size:
         raise FormatError(f"the file ends before chunk {name.decode('ascii')}")
-    magic, name_size, data_size = spec.CHUNK_HEADER.unpack(header)
+    file.seek(offset)
+    magic, name_size, data_size = spec.CHUNK_HEADER.unpack(file.read(spec.CHUNK_HEADER.size))
+    # Sizes are checked before anything is read: a damaged one must not fill the memory.
+    if magic == spec.CHUNK_MAGIC and file.tell() + name_size + data_size > size:
+        raise FormatError(f"the file ends inside chunk {name.decode('ascii')}")
     if magic != spec.CHUNK_MAGIC or not file.read(name_size).startswith(name):
         raise FormatError(f"no chunk {name.decode('ascii')} at byte {offset}")
-    data = file.read(data_size)
-    if len(data) < data_size:
-        raise FormatError(f"the file ends inside chunk {name.decode('ascii')}")
-    return data
+    return file.read(data_size)
 
 
 def _decode_entries(data: bytes) -> dict[str, ChunkPlace]:

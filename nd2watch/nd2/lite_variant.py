@@ -8,6 +8,7 @@ sorted by child name. A list is a level whose children all have an empty name.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
@@ -112,14 +113,25 @@ def get(tree: Plain, name: str, kind: type[_Kind]) -> _Kind:
     Raises
     ------
     FormatError
-        If the child is missing or of another kind.
+        If the child is missing, of another kind, or no finite number.
     """
     value = tree.get(name) if isinstance(tree, dict) else None
     if kind is float and isinstance(value, int):
         value = float(value)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (isinstance(value, float) and not math.isfinite(value)):
         raise FormatError(f"damaged metadata: no {kind.__name__} named {name}")
     return value
+
+
+def check_text(text: str, what: str) -> None:
+    """Refuse a text that cannot be stored: with U+0000 in it, or no valid Unicode.
+
+    Raises
+    ------
+    FormatError
+        Names `what` the text is.
+    """
+    _encode_text(text, what)
 
 
 def encode(name: str, item: Item) -> bytes:
@@ -149,6 +161,8 @@ def _encode_value(name: str, item: Item, start: int) -> tuple[int, bytes]:
     if isinstance(item, Value):
         try:
             number = item.value if isinstance(item, Double) else int(item.value)
+            if number != item.value and item.value == item.value:
+                raise ValueError("not a whole number")
             return item.code, item.form.pack(number)
         except (struct.error, OverflowError, ValueError) as error:
             raise FormatError(
@@ -246,15 +260,17 @@ def _decode_level(data: bytes, start: int, position: int, depth: int) -> tuple[P
     count, length = _LEVEL.unpack_from(data, position)
     end = start + length
     position += _LEVEL.size
+    after = end + count * _OFFSET.size
+    if not position <= end <= after <= len(data):
+        raise FormatError("damaged metadata: a level is cut short")
     names: list[str] = []
     values: list[Plain] = []
     while position < end:
         name, value, position = _decode_item(data, position, depth + 1)
         names.append(name)
         values.append(value)
-    if len(names) != count:
+    if position != end or len(names) != count:
         raise FormatError(f"damaged metadata: a level of {count} items holds {len(names)}")
-    after = end + count * _OFFSET.size
     if names and not any(names):
         return values, after
     return dict(zip(names, values, strict=True)), after

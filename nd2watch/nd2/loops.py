@@ -1,14 +1,14 @@
-"""The loops of an experiment: time, XY positions, Z stack, and how they nest."""
+"""The loops of an experiment: time, XY positions, Z stack."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, get
+from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +47,8 @@ class TimeLoop:
 
     def __post_init__(self) -> None:
         _check_count(self.count, "time points")
-        _check_finite(self, "period_ms", "duration_ms", "period_mean_ms")
+        _check_finite(self, "period_ms", "duration_ms")
+        _check_finite(self, "period_min_ms", "period_mean_ms", "period_max_ms")
 
     @classmethod
     def measured(cls, starts_ms: Sequence[float], period_ms: float | None = None) -> TimeLoop:
@@ -60,6 +61,7 @@ class TimeLoop:
         period_ms : float, optional
             Intended period, ms; the measured mean when omitted.
         """
+        _check_count(len(starts_ms), "time points")
         periods = [after - before for before, after in pairwise(starts_ms)] or [0.0]
         mean = sum(periods) / len(periods)
         return cls(
@@ -117,6 +119,7 @@ class StagePosition:
 
     def __post_init__(self) -> None:
         _check_finite(self, "x_um", "y_um", "z_um")
+        check_text(self.name, "a position's name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +204,7 @@ class ZStackLoop:
     def __post_init__(self) -> None:
         _check_count(self.count, "planes")
         _check_finite(self, "step_um")
-        if self.step_um <= 0:
+        if self.step_um <= 0 or not math.isfinite(self.step_um * self.count):
             raise FormatError(f"the Z step is {self.step_um} um; it must be above 0")
         if self.home_index == -1:
             object.__setattr__(self, "home_index", (self.count - 1) // 2)
@@ -210,11 +213,7 @@ class ZStackLoop:
 
     def encode(self) -> dict[str, Item]:
         """Return the stored parameters, as a stack about its home plane."""
-        low = -self.home_index * self.step_um
-        high = (self.count - 1 - self.home_index) * self.step_um
-        # Bio-Formats counts ceil(range / step) + 1 planes: rounding must not add one.
-        while math.ceil((high - low) / self.step_um) > self.count - 1:
-            high = math.nextafter(high, low)
+        low, high = self._range_um()
         return {
             "uiCount": UInt32(self.count),
             "dZLow": Double(low),
@@ -236,6 +235,20 @@ class ZStackLoop:
             "wsCommandAfterCapture": "",
         }
 
+    def _range_um(self) -> tuple[float, float]:
+        """Return lowest and highest plane about home, um.
+
+        Bio-Formats counts ceil(range / step) + 1 planes: rounding must not add one.
+        """
+        low = -self.home_index * self.step_um
+        high = (self.count - 1 - self.home_index) * self.step_um
+        while math.ceil((high - low) / self.step_um) > self.count - 1:
+            if high > -low:
+                high = math.nextafter(high, 0.0)
+            else:
+                low = math.nextafter(low, 0.0)
+        return low, high
+
     def describe(self) -> str:
         """Return the lines on this loop in the text description."""
         return f"Z Stack Loop: {self.count}\r\n- Step {self.step_um:g} µm"
@@ -244,143 +257,12 @@ class ZStackLoop:
 Loop = TimeLoop | XYPosLoop | ZStackLoop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
-    """The nested loops of an acquisition.
-
-    Attributes
-    ----------
-    loops : tuple of TimeLoop, XYPosLoop or ZStackLoop
-        Outermost first, each kind at most once. Frames are stored in row-major order of the
-        loops. Time, XY, Z is the one order that every known reader follows.
-
-    Raises
-    ------
-    FormatError
-        If a kind of loop occurs twice.
-    """
-
-    loops: tuple[Loop, ...] = ()
-
-    def __post_init__(self) -> None:
-        axes = [loop.axis for loop in self.loops]
-        if len(set(axes)) < len(axes):
-            raise FormatError(f"each kind of loop may occur once, not {', '.join(axes)}")
-
-    @property
-    def frame_count(self) -> int:
-        """Product of the loop counts, 1 without loops."""
-        return math.prod(loop.count for loop in self.loops)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Count of each loop by axis letter (t, p, z), outermost first."""
-        return {loop.axis: loop.count for loop in self.loops}
-
-    @property
-    def z_stack(self) -> ZStackLoop | None:
-        """The Z loop, if there is one."""
-        return next((loop for loop in self.loops if isinstance(loop, ZStackLoop)), None)
-
-    def encode(self) -> dict[str, Item]:
-        """Return the stored form of the outermost loop with the others nested in it."""
-        level: dict[str, Item] = {}
-        for loop in reversed(self.loops):
-            level = _encode_loop(loop, level)
-        return level
-
-
-def _encode_loop(loop: Loop, inner: dict[str, Item]) -> dict[str, Item]:
-    """Return the stored form of one loop; the next inner one comes last."""
-    stored: dict[str, Item] = {
-        "eType": UInt32(loop.code),
-        "wsApplicationDesc": "",
-        "wsUserDesc": "",
-        "aMeasProbesBase64": "",
-        "wsCameraName": "",
-        "uLoopPars": loop.encode(),
-        "wsCommandBeforeLoop": "",
-        "wsCommandBeforeCapture": "",
-        "wsCommandAfterCapture": "",
-        "wsCommandAfterLoop": "",
-        "bControlShutter": Bool(False),
-        "bControlLight": Bool(False),
-        "bUsePFS": Bool(False),
-        "bUseHWSequencer": Bool(False),
-        "bUseTiRecipe": Bool(False),
-        "bUseIntenzityCorrection": Bool(False),
-        "bKeepObject": Bool(False),
-        "uiRepeatCount": UInt32(1),
-        "uiNextLevelCount": UInt32(1 if inner else 0),
-    }
-    if inner:
-        stored["ppNextLevelEx"] = [inner]
-    return stored
-
-
-def decode_loops(stored: Plain) -> tuple[Loop, ...]:
-    """Return the loops of a stored experiment, outermost first.
-
-    Raises
-    ------
-    FormatError
-        If a loop is of a kind that is not read here, or a field is missing.
-    """
-    loops: list[Loop] = []
-    level = stored
-    while level:
-        code = get(level, "eType", int)
-        if code not in _DECODERS:
-            raise FormatError(f"a loop of kind {code} is not read here")
-        loops.append(_DECODERS[code](get(level, "uLoopPars", dict)))
-        nested = isinstance(level, dict) and "ppNextLevelEx" in level
-        level = get(level, "ppNextLevelEx", list)[0] if nested else {}
-    return tuple(loops)
-
-
-def _decode_time(stored: Plain) -> TimeLoop:
-    """Return a stored time loop."""
-    return TimeLoop(
-        count=get(stored, "uiCount", int),
-        period_ms=get(stored, "dPeriod", float),
-        duration_ms=get(stored, "dDuration", float),
-        period_min_ms=get(stored, "dMinPeriodDiff", float),
-        period_mean_ms=get(stored, "dAvgPeriodDiff", float),
-        period_max_ms=get(stored, "dMaxPeriodDiff", float),
-    )
-
-
-def _decode_positions(stored: Plain) -> XYPosLoop:
-    """Return a stored XY loop."""
-    return XYPosLoop(
-        positions=tuple(
-            StagePosition(
-                name=get(point, "dPosName", str),
-                x_um=get(point, "dPosX", float),
-                y_um=get(point, "dPosY", float),
-                z_um=get(point, "dPosZ", float),
-            )
-            for point in get(stored, "Points", list)
-        )
-    )
-
-
-def _decode_z_stack(stored: Plain) -> ZStackLoop:
-    """Return a stored Z loop."""
-    step = get(stored, "dZStep", float)
-    home = get(stored, "dZHome", float) - get(stored, "dZLow", float)
-    return ZStackLoop(
-        count=get(stored, "uiCount", int),
-        step_um=step,
-        home_index=round(home / step) if step > 0 else 0,
-    )
-
-
-_DECODERS: dict[int, Callable[[Plain], Loop]] = {
+DECODERS: Final[dict[int, Callable[[Plain], Loop]]] = {
     TimeLoop.code: _decode_time,
     XYPosLoop.code: _decode_positions,
     ZStackLoop.code: _decode_z_stack,
 }
+"""How the parameters of a stored loop are read, by its kind."""
 
 
 def _check_count(count: int, what: str) -> None:

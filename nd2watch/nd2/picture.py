@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64
+from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text
 
 if TYPE_CHECKING:
     from nd2watch.nd2.frame_meta import FrameMetadata
@@ -53,6 +53,7 @@ class Channel:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise FormatError("a channel has no name")
+        check_text(self.name, "a channel's name")
         if not 0 <= self.color <= 0xFFFFFF:
             raise FormatError(f"colour {self.color:#x} of channel {self.name} is not 0xRRGGBB")
         for nm in (self.excitation_nm, self.emission_nm):

@@ -46,5 +46,5 @@ class Provenance:
             listing = ET.fromstring(stored)[0]  # noqa: S314 - a chunk this project writes
             values = {element.tag: element.get("value", "") for element in listing}
             return cls(software=values["Software"], sources_digest=values["SourcesDigest"])
-        except (ET.ParseError, IndexError, KeyError) as error:
+        except (ET.ParseError, LookupError, ValueError) as error:
             raise FormatError(f"damaged provenance: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,13 @@ import numpy as np
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import chunks, lite_variant, spec
 from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.experiment import Experiment, decode_loops
 from nd2watch.nd2.lite_variant import get
-from nd2watch.nd2.loops import Experiment, decode_loops
 from nd2watch.nd2.provenance import Provenance
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
     import numpy.typing as npt
 
@@ -51,10 +53,19 @@ class Nd2Reader:
         self.path = Path(path)
         self._file = self.path.open("rb")
         try:
-            self._places = chunks.read_map(self._file)
-            self._read_metadata()
-        except FormatError as error:
+            with self._named():
+                self._places = chunks.read_map(self._file)
+                self._read_metadata()
+        except BaseException:
             self._file.close()
+            raise
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file in errors."""
+        try:
+            yield
+        except FormatError as error:
             raise FormatError(f"{self.path}: {error}") from error
 
     def _read_metadata(self) -> None:
@@ -65,7 +76,7 @@ class Nd2Reader:
         picture = self._tree(spec.PICTURE)
         planes = get(get(picture, "sPicturePlanes", dict), "sPlaneNew", dict)
         self.channel_names = tuple(
-            get(planes[f"a{index}"], "sDescription", str) for index in range(len(planes))
+            get(get(planes, f"a{index}", dict), "sDescription", str) for index in range(len(planes))
         )
         size = get(picture, "dCalibration", float)
         self.pixel_size_um = size if get(picture, "bCalibrated", bool) else None
@@ -92,12 +103,17 @@ class Nd2Reader:
         """Where the file comes from; None in files of other programs."""
         if spec.PROVENANCE not in self._places:
             return None
-        return Provenance.decode(self._data(spec.PROVENANCE))
+        with self._named():
+            return Provenance.decode(self._data(spec.PROVENANCE))
 
     @property
     def frame_times_ms(self) -> npt.NDArray[np.float64]:
         """Time of each frame since the start, ms, shape (frame,)."""
-        return np.frombuffer(self._data(spec.custom_data_name("AcqTimesCache")), "<f8")
+        with self._named():
+            data = self._data(spec.custom_data_name("AcqTimesCache"))
+            if len(data) != 8 * self.attributes.frame_count:
+                raise FormatError(f"{len(data)} bytes are not a time for each frame")
+        return np.frombuffer(data, "<f8")
 
     def read_frame(self, index: int) -> npt.NDArray[np.uint8 | np.uint16]:
         """Return one frame, shape (Y, X, component).
@@ -107,10 +123,11 @@ class Nd2Reader:
         FormatError
             If the frame is missing or of a wrong size.
         """
-        data = self._data(spec.frame_name(index))
-        expected = spec.FRAME_TIME.size + self.attributes.frame_size
-        if len(data) != expected:
-            raise FormatError(f"{self.path}: frame {index} has {len(data)} bytes, not {expected}")
+        with self._named():
+            data = self._data(spec.frame_name(index))
+            expected = spec.FRAME_TIME.size + self.attributes.frame_size
+            if len(data) != expected:
+                raise FormatError(f"frame {index} has {len(data)} bytes, not {expected}")
         rows = np.frombuffer(data, np.uint8, offset=spec.FRAME_TIME.size)
         rows = rows.reshape(self.attributes.height, self.attributes.row_stride)
         samples = np.ascontiguousarray(rows[:, : self.attributes.row_size])

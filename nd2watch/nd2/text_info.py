@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nd2watch.nd2.lite_variant import check_text
+
 if TYPE_CHECKING:
+    from nd2watch.nd2.experiment import Experiment
     from nd2watch.nd2.lite_variant import Item
-    from nd2watch.nd2.loops import Experiment
     from nd2watch.nd2.picture import Picture
 
 _ITEMS: Final = 14
@@ -27,6 +29,9 @@ class TextInfo:
     """
 
     description: str = ""
+
+    def __post_init__(self) -> None:
+        check_text(self.description, "the description")
 
     def encode(self, experiment: Experiment, picture: Picture) -> dict[str, Item]:
         r"""Return the 14 stored items.

@@ -10,8 +10,8 @@ import numpy as np
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import chunks, lite_variant, spec
 from nd2watch.nd2.chunks import ChunkPlace
+from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
-from nd2watch.nd2.loops import Experiment
 from nd2watch.nd2.picture import Channel, Picture
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.pending import PendingFile
@@ -60,7 +60,7 @@ class Nd2Writer:
     FormatError
         If the loops, channels and attributes contradict each other; nothing is written then.
     OutputExists
-        If `path` exists and `replace` is False.
+        On entering the context, if `path` exists and `replace` is False.
 
     Examples
     --------
@@ -88,7 +88,9 @@ class Nd2Writer:
         self._provenance = provenance
         self._check = check
         self._validate()
-        self._pending = PendingFile(Path(path), replace=replace)
+        self._path = Path(path)
+        self._replace = replace
+        self._pending: PendingFile | None = None
         self._places: dict[str, ChunkPlace] = {}
         self._frames = FrameTable()
 
@@ -196,9 +198,12 @@ class Nd2Writer:
 
     @property
     def _file(self) -> BinaryIO:
+        if self._pending is None:
+            raise FormatError(f"{self._path} is not open; use the writer in a with statement")
         return self._pending.file
 
     def __enter__(self) -> Nd2Writer:
+        self._pending = PendingFile(self._path, replace=self._replace)
         return self
 
     def __exit__(
@@ -207,23 +212,23 @@ class Nd2Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._pending:
-            if kind is None:
-                self._finish()
+        if self._pending is not None:
+            with self._pending as pending:
+                if kind is None:
+                    self._finish(pending)
 
-    def _finish(self) -> None:
+    def _finish(self, pending: PendingFile) -> None:
         """Complete, check and publish the file."""
         written = len(self._frames)
         if written < self.attributes.frame_count:
             raise FormatError(
-                f"{written} of {self.attributes.frame_count} frames were written"
-                f" to {self._pending.final}"
+                f"{written} of {self.attributes.frame_count} frames were written to {self._path}"
             )
         self._write_tail()
-        self._pending.sync()
+        pending.sync()
         if self._check is not None:
-            self._check(self._pending.path)
-        self._pending.publish()
+            self._check(pending.path)
+        pending.publish()
 
 
 def _default_picture(component_count: int) -> Picture:

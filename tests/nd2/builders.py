@@ -1,0 +1,156 @@
+"""Values and files that several tests of this folder share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from nd2watch.nd2 import (
+    Channel,
+    Experiment,
+    FrameMetadata,
+    ImageAttributes,
+    Nd2Writer,
+    Picture,
+    StagePosition,
+    TimeLoop,
+    XYPosLoop,
+    ZStackLoop,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from nd2watch.nd2 import Loop
+
+quick = settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+"""Settings of properties that compute only."""
+
+slow = settings(quick, max_examples=25)
+"""Settings of properties that write files."""
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+PERIOD_MS = 1000.0
+FRAME_MS = 12.5
+STEP_UM = 0.5
+
+NAMES = ("DAPI", "GFP", "Cy3 é", "Cy5 😀", "明視野")
+COLORS = (0x0000FF, 0x00FF00, 0xFF8000, 0xFF0000, 0x123456)
+EXCITATION = (385.0, 488.0, 555.0, 640.0, None)
+EMISSION = (460.0, 520.0, 580.5, 670.0, None)
+
+
+def random_frames(
+    shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint16, *, seed: int = 0, bits: int = 0
+) -> Pixels:
+    """Return random frames, shape (frame, Y, X, component)."""
+    kind = np.dtype(dtype)
+    top = 1 << (bits or 8 * kind.itemsize)
+    return np.random.default_rng(seed).integers(0, top, shape).astype(kind)
+
+
+def loops(times: int = 0, positions: int = 0, planes: int = 0) -> Experiment:
+    """Return the loops whose count is above 0."""
+    found: list[Loop] = []
+    if times:
+        found.append(TimeLoop(count=times, period_ms=PERIOD_MS))
+    if positions:
+        found.append(XYPosLoop(positions=tuple(stage(p) for p in range(positions))))
+    if planes:
+        found.append(ZStackLoop(count=planes, step_um=STEP_UM))
+    return Experiment(loops=tuple(found))
+
+
+def stage(position: int) -> StagePosition:
+    """Return the position of this number; its Z is that of the home plane."""
+    return StagePosition(
+        name=f"Well {position} µ",
+        x_um=1000.0 + 100 * position,
+        y_um=-2000.0 + 200 * position,
+        z_um=50.0 + 5 * position,
+    )
+
+
+def frame_metadata(experiment: Experiment) -> list[FrameMetadata]:
+    """Return time and place of every frame, as a microscope would record them."""
+    counts = tuple(experiment.sizes.values())
+    stack = experiment.z_stack
+    rows = []
+    for index in range(experiment.frame_count):
+        at = dict(zip(experiment.sizes, np.unravel_index(index, counts), strict=True))
+        place = stage(int(at.get("p", 0)))
+        above = (int(at["z"]) - stack.home_index) * stack.step_um if stack else 0.0
+        time_ms = 100.0 + PERIOD_MS * int(at.get("t", 0)) + FRAME_MS * index
+        rows.append(
+            FrameMetadata(
+                time_ms=time_ms, x_um=place.x_um, y_um=place.y_um, z_um=place.z_um + above
+            )
+        )
+    return rows
+
+
+def channels(count: int) -> tuple[Channel, ...]:
+    """Return the first of five channels."""
+    return tuple(
+        Channel(
+            name=NAMES[n],
+            color=COLORS[n],
+            excitation_nm=EXCITATION[n],
+            emission_nm=EMISSION[n],
+        )
+        for n in range(count)
+    )
+
+
+def attributes_of(frames: Pixels, bits_significant: int = 0) -> ImageAttributes:
+    """Return the attributes of frames, shape (frame, Y, X, component)."""
+    count, height, width, components = frames.shape
+    return ImageAttributes(
+        width=width,
+        height=height,
+        component_count=components,
+        bits_in_memory=8 * frames.dtype.itemsize,
+        bits_significant=bits_significant,
+        frame_count=count,
+    )
+
+
+def write_nd2(
+    path: Path,
+    frames: Pixels,
+    experiment: Experiment | None = None,
+    *,
+    metadata: list[FrameMetadata] | None = None,
+    pixel_size_um: float | None = 0.325,
+    started: datetime | None = None,
+    bits_significant: int = 0,
+) -> Path:
+    """Write frames, shape (frame, Y, X, component), and return `path`."""
+    experiment = experiment or Experiment()
+    picture = Picture(
+        channels=channels(frames.shape[-1]), pixel_size_um=pixel_size_um, started=started
+    )
+    rows = metadata or frame_metadata(experiment)
+    with Nd2Writer(
+        path, attributes_of(frames, bits_significant), experiment=experiment, picture=picture
+    ) as writer:
+        for frame, row in zip(frames, rows, strict=True):
+            writer.write_frame(frame, row)
+    return path
+
+
+finite = st.floats(-1e6, 1e6, allow_subnormal=False)
+counts = st.integers(0, 3)
+experiments = st.builds(loops, times=counts, positions=counts, planes=counts)
