@@ -257,6 +257,44 @@ class ZStackLoop:
 Loop = TimeLoop | XYPosLoop | ZStackLoop
 
 
+def _decode_time(stored: Plain) -> TimeLoop:
+    """Return a stored time loop."""
+    return TimeLoop(
+        count=get(stored, "uiCount", int),
+        period_ms=get(stored, "dPeriod", float),
+        duration_ms=get(stored, "dDuration", float),
+        period_min_ms=get(stored, "dMinPeriodDiff", float),
+        period_mean_ms=get(stored, "dAvgPeriodDiff", float),
+        period_max_ms=get(stored, "dMaxPeriodDiff", float),
+    )
+
+
+def _decode_positions(stored: Plain) -> XYPosLoop:
+    """Return a stored XY loop."""
+    return XYPosLoop(
+        positions=tuple(
+            StagePosition(
+                name=get(point, "dPosName", str),
+                x_um=get(point, "dPosX", float),
+                y_um=get(point, "dPosY", float),
+                z_um=get(point, "dPosZ", float),
+            )
+            for point in get(stored, "Points", list)
+        )
+    )
+
+
+def _decode_z_stack(stored: Plain) -> ZStackLoop:
+    """Return a stored Z loop."""
+    step = get(stored, "dZStep", float)
+    home = get(stored, "dZHome", float) - get(stored, "dZLow", float)
+    return ZStackLoop(
+        count=get(stored, "uiCount", int),
+        step_um=step,
+        home_index=round(home / step) if step > 0 else 0,
+    )
+
+
 DECODERS: Final[dict[int, Callable[[Plain], Loop]]] = {
     TimeLoop.code: _decode_time,
     XYPosLoop.code: _decode_positions,
