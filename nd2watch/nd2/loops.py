@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, check_text
+from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, check_text, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
