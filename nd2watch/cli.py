@@ -13,6 +13,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nd2watch import host
 from nd2watch.clock import SystemClock
 from nd2watch.convert import convert_folder
 from nd2watch.demo import run_demo
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        status: int = options.command(options)
+        with host.exit_on_termination():
+            status: int = options.command(options)
     except Nd2WatchError as error:
         print(f"nd2watch: error: {error}", file=sys.stderr)
         return error.exit_code
@@ -166,6 +168,8 @@ def _convert(options: argparse.Namespace) -> int:
         with Nd2Reader(result.output) as reader:
             sizes_text = " ".join(f"{axis}={size}" for axis, size in reader.sizes.items())
         print(f"{result.output}: {sizes_text}, {result.size / 1e6:.1f} MB, verified")
+        for assumption in result.assumptions:
+            print(f"note: {assumption}")
     return 0
 
 

@@ -75,17 +75,18 @@ def run_demo(folder: Path, console: Console) -> None:
     Raises
     ------
     ConversionError
-        If no ND2 file comes, or it differs from the frames.
+        If the folder is not empty, no ND2 file comes, or it differs from the frames.
     """
     output = folder / "nd2" / "demo.nd2"
-    (folder / "incoming").mkdir(parents=True, exist_ok=True)
+    if folder.exists() and any(folder.iterdir()):
+        raise ConversionError(f"{folder} is not empty; choose a new folder for the demonstration")
+    (folder / "incoming").mkdir(parents=True)
     config = folder / "config.toml"
     config.write_text(_CONFIG.format(pattern=_ACQUISITION.pattern), encoding="utf-8")
     log = folder / "nd2watch.log"
-    console.print(
-        f"A microscope writes {_ACQUISITION.frame_count} TIFF frames to {folder}/incoming"
-    )
-    console.print(f"The service watches it: nd2watch run --config {config}")
+    frames = f"{_ACQUISITION.frame_count} TIFF frames"
+    _say(console, f"A microscope writes {frames} to {folder / 'incoming'}")
+    _say(console, f"The service watches it: nd2watch run --config {config}")
     command = [sys.executable, "-m", "nd2watch", "run", "--config", str(config)]
     with (
         log.open("wb") as sink,
@@ -98,6 +99,11 @@ def run_demo(folder: Path, console: Console) -> None:
             service.wait(_DEADLINE_S)
     _compare(output, sources)
     _show(output, console)
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is: paths may hold what looks like markup, and are not to be broken."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _acquire(
@@ -140,7 +146,7 @@ def _follow(log: Path, service: subprocess.Popen[bytes], bars: Progress, planes:
             if event["event"] == "conversion_progress":
                 bars.update(planes, completed=event["done"])
             elif event["level"] != "debug":
-                bars.console.print(f"  service: {event['event']}", highlight=False)
+                _say(bars.console, f"  service: {event['event']}")
             if event["event"] == "published":
                 return
             if event["level"] == "error":
@@ -172,15 +178,12 @@ def _show(output: Path, console: Console) -> None:
             "pixel size": f"{reader.pixel_size_um} um",
             "Z step": f"{stack.step_um if stack else None} um",
         }
-    console.print(f"\n[bold]{output}[/bold]")
+    _say(console, f"\n{output}")
     for what, value in sees.items():
-        console.print(f"  {what:11} {value}", highlight=False)
+        _say(console, f"  {what:11} {value}")
     if importlib.util.find_spec("nd2") is not None:
-        console.print(f"  {'nd2 sees':11} {_seen_by_nd2(output)}", highlight=False)
-    console.print(
-        f"  all {_ACQUISITION.frame_count} frames equal their sources, pixel for pixel",
-        highlight=False,
-    )
+        _say(console, f"  {'nd2 sees':11} {_seen_by_nd2(output)}")
+    _say(console, f"  all {_ACQUISITION.frame_count} frames equal their sources, pixel for pixel")
 
 
 def _seen_by_nd2(output: Path) -> str:

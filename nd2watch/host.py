@@ -8,10 +8,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 if sys.platform != "win32":
@@ -106,12 +107,44 @@ def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            # Claim the name first: of two writers only one can create it.
-            os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            temporary.replace(final)
+            _publish_by_claim(temporary, final)
         else:
             temporary.unlink()
     sync_folder(final.parent)
+
+
+def _publish_by_claim(temporary: Path, final: Path) -> None:
+    """Create the final name, which only one of two writers can, and replace that empty file."""
+    os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        temporary.replace(final)
+    except OSError:
+        final.unlink()
+        raise
+
+
+def watch_limit_hint(error: OSError) -> str:
+    """Return what to do when the system's limit of watched folders is reached, else nothing."""
+    if error.errno in (errno.ENOSPC, errno.EMFILE):
+        return "; raise the kernel settings fs.inotify.max_user_watches and max_user_instances"
+    return ""
+
+
+@contextlib.contextmanager
+def exit_on_termination() -> Iterator[None]:
+    """Let SIGTERM end a command like an error does, so that nothing unfinished is left."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def send_datagram(address: str, message: bytes) -> bool:

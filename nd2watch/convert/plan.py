@@ -23,7 +23,7 @@ from nd2watch.nd2 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nd2watch.experiment import ImageSequence
     from nd2watch.nd2 import Loop
@@ -55,6 +55,8 @@ class ConversionPlan:
         Time and stage position of each frame.
     sources_digest : str
         Digest over name, size and change time of the sources in their order.
+    assumptions : tuple of str
+        What neither the layout nor the files say, and what was taken instead.
     """
 
     title: str
@@ -64,6 +66,7 @@ class ConversionPlan:
     picture: Picture
     frames: tuple[FrameMetadata, ...]
     sources_digest: str
+    assumptions: tuple[str, ...] = ()
 
 
 def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
@@ -71,8 +74,9 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
 
     Time stamps are the acquisition times that the files carry, if all do; else multiples of the
     configured period; else each time point has the earliest modification time of its files.
-    Stage positions come from the files. What the layout's calibration states has precedence over
-    what the files say.
+    Stage positions come from the files; stacks that were acquired from top to bottom are stored
+    from bottom to top, as readers expect. Pixel size and Z step that the layout states have
+    precedence over what the files say.
 
     Raises
     ------
@@ -86,8 +90,8 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         If ND2 cannot store the sequence.
     """
     _check_whole(sequence)
-    grid = tuple(tuple(channels) for channels in sequence.grid())
     t_count, p_count, z_count, c_count = sequence.sizes()
+    grid = _bottom_to_top(tuple(tuple(channels) for channels in sequence.grid()), z_count)
     info = grid[0][0].info
     starts, times = _times(sequence, grid, t_count)
     frames = tuple(
@@ -121,6 +125,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         ),
         frames=frames,
         sources_digest=_digest(grid),
+        assumptions=tuple(_assumptions(sequence, grid, t_count, z_count)),
     )
 
 
@@ -141,6 +146,32 @@ def _check_whole(sequence: ImageSequence) -> None:
             f"sequence {sequence.title} mixes formats; most frames are"
             f" {sequence.usual_format()}, but {shown}"
         )
+
+
+def _bottom_to_top(
+    grid: tuple[tuple[FrameFile, ...], ...], z_count: int
+) -> tuple[tuple[FrameFile, ...], ...]:
+    """Return the frames with the planes of each stack turned round where stage Z falls."""
+    first, last = grid[0][0].info.stage_um, grid[z_count - 1][0].info.stage_um
+    if first is None or last is None or first[2] <= last[2]:
+        return grid
+    stacks = (grid[start : start + z_count] for start in range(0, len(grid), z_count))
+    return tuple(frame for stack in stacks for frame in reversed(stack))
+
+
+def _assumptions(
+    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], t_count: int, z_count: int
+) -> Iterator[str]:
+    """Yield what had to be assumed."""
+    calibration = sequence.layout.calibration
+    info = grid[0][0].info
+    if calibration.pixel_size_um is None and info.pixel_size_um is None:
+        yield "the pixel size is unknown; the file is not calibrated"
+    if z_count > 1 and calibration.z_step_um is None and info.stage_um is None:
+        yield "the Z step is unknown; 1 um is written"
+    timed = all(_acquired(channels) is not None for channels in grid)
+    if t_count > 1 and calibration.period_ms is None and not timed:
+        yield "acquisition times are unknown; the modification times of the files are written"
 
 
 def _times(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nd2watch.convert.verify import (
     check_sources_unchanged,
+    checkpoint,
     pixel_digest,
     read_components,
     verify_file,
 )
-from nd2watch.errors import ConversionCancelled
 from nd2watch.nd2 import Nd2Writer, Provenance, TextInfo
 from nd2watch.version import __version__
 
@@ -34,11 +35,14 @@ class ConversionResult:
         Its frames.
     size : int
         Its bytes.
+    assumptions : tuple of str
+        What neither the layout nor the files said, and what was taken instead.
     """
 
     output: Path
     frame_count: int
     size: int
+    assumptions: tuple[str, ...] = ()
 
 
 def convert(
@@ -81,23 +85,40 @@ def convert(
     OSError
         If the disk is full or a file is not accessible.
     """
+    try:
+        _write(plan, output, replace, progress, cancelled)
+    except OSError as error:
+        if error.filename is None:  # such as "no space left on device"
+            error.filename = os.fspath(output)
+        raise
+    return ConversionResult(
+        output=output,
+        frame_count=len(plan.sources),
+        size=output.stat().st_size,
+        assumptions=plan.assumptions,
+    )
 
-    def checkpoint() -> None:
-        if cancelled():
-            raise ConversionCancelled(f"the conversion to {output} was stopped; it starts anew")
+
+def _write(
+    plan: ConversionPlan,
+    output: Path,
+    replace: bool,
+    progress: Callable[[int, int], None] | None,
+    cancelled: Callable[[], bool],
+) -> None:
+    """Write, verify and publish a file."""
 
     def check(written: Path) -> None:
-        verify_file(written, plan, digests, checkpoint)
+        verify_file(written, plan, digests, cancelled)
         check_sources_unchanged(plan)
 
-    total = len(plan.sources)
     digests: list[bytes] = []
     with Nd2Writer(
         output,
         plan.attributes,
         experiment=plan.experiment,
         picture=plan.picture,
-        text_info=TextInfo(description=f"Sequence: {plan.title}"),
+        text_info=TextInfo(description="\n".join([f"Sequence: {plan.title}", *plan.assumptions])),
         provenance=Provenance(
             software=f"nd2watch {__version__}", sources_digest=plan.sources_digest
         ),
@@ -105,10 +126,9 @@ def convert(
         replace=replace,
     ) as writer:
         for index, (channels, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
-            checkpoint()
+            checkpoint(cancelled, output)
             pixels = read_components(channels)
             writer.write_frame(pixels, metadata)
             digests.append(pixel_digest(pixels))
             if progress is not None:
-                progress(index + 1, total)
-    return ConversionResult(output=output, frame_count=total, size=output.stat().st_size)
+                progress(index + 1, len(plan.sources))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nd2watch.errors import FormatError, SourceChanged, VerificationFailed
+from nd2watch.errors import ConversionCancelled, FormatError, SourceChanged, VerificationFailed
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.sources import FileKey, read_frame
 
@@ -38,7 +38,7 @@ def verify_file(
     path: Path,
     plan: ConversionPlan,
     digests: Sequence[bytes],
-    checkpoint: Callable[[], None] = lambda: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Compare a finished file with its plan and with digests of its frames.
 
@@ -50,11 +50,13 @@ def verify_file(
         What it is to hold.
     digests : sequence of bytes
         `pixel_digest` of each frame as it was read from its sources.
-    checkpoint : callable
-        Called before each frame; may raise to give up.
+    cancelled : callable
+        Asked before each frame; when true the comparison ends.
 
     Raises
     ------
+    ConversionCancelled
+        If `cancelled` returned true.
     VerificationFailed
         If anything differs.
     """
@@ -62,7 +64,7 @@ def verify_file(
         with Nd2Reader(path) as reader:
             _compare_metadata(reader, plan)
             for index, digest in enumerate(digests):
-                checkpoint()
+                checkpoint(cancelled, path)
                 if pixel_digest(reader.read_frame(index)) != digest:
                     raise VerificationFailed(f"frame {index} of {path} differs from its sources")
     except FormatError as error:
@@ -91,7 +93,15 @@ def check_sources_unchanged(plan: ConversionPlan) -> None:
                 raise SourceChanged(f"{frame.path} changed while it was converted", frame.path)
 
 
-def holds_sequence(path: Path, plan: ConversionPlan) -> bool:
+def checkpoint(cancelled: Callable[[], bool], output: Path) -> None:
+    """Raise `ConversionCancelled` when a conversion is to end."""
+    if cancelled():
+        raise ConversionCancelled(f"the conversion to {output} was stopped; it starts anew")
+
+
+def holds_sequence(
+    path: Path, plan: ConversionPlan, cancelled: Callable[[], bool] = lambda: False
+) -> bool:
     """Return whether an existing file is what converting `plan` would give.
 
     The digest of the sources' names, sizes and times decides if it is equal; else, as files may
@@ -103,7 +113,18 @@ def holds_sequence(path: Path, plan: ConversionPlan) -> bool:
         An existing file, perhaps no ND2 file at all.
     plan : ConversionPlan
         What it should hold.
+    cancelled : callable
+        Asked before each frame; when true the comparison ends.
+
+    Raises
+    ------
+    ConversionCancelled
+        If `cancelled` returned true.
+    SourceError
+        If a source cannot be read.
     """
+    if not path.is_file():
+        return False
     try:
         with Nd2Reader(path) as reader:
             if reader.attributes != plan.attributes:
@@ -111,9 +132,12 @@ def holds_sequence(path: Path, plan: ConversionPlan) -> bool:
             provenance = reader.provenance
             if provenance is not None and provenance.sources_digest == plan.sources_digest:
                 return True
-            return reader.experiment.sizes == plan.experiment.sizes and all(
-                np.array_equal(reader.read_frame(index), read_components(channels))
-                for index, channels in enumerate(plan.sources)
-            )
+            if reader.experiment.sizes != plan.experiment.sizes:
+                return False
+            for index, channels in enumerate(plan.sources):
+                checkpoint(cancelled, path)
+                if not np.array_equal(reader.read_frame(index), read_components(channels)):
+                    return False
+            return True
     except FormatError:
         return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import PurePath
 
 FOLDER_FIELD: Final = "folder"
@@ -84,7 +84,7 @@ class NamePattern:
         return _FIELD.sub(text, self.source)
 
 
-def compile_pattern(source: str) -> NamePattern:
+def compile_pattern(source: str, text_axes: Collection[str] = ()) -> NamePattern:
     r"""Return a compiled pattern such as ``img_t{t}_xy{p}_z{z}_c{c}.tif``.
 
     Parameters
@@ -96,6 +96,8 @@ def compile_pattern(source: str) -> NamePattern:
         ``*`` and ``?`` stand for any characters and any one. A field that occurs again must have
         the same text again. ``/`` separates folders; folders in front need not be named. Upper
         and lower case of the file's ending are alike.
+    text_axes : collection of str
+        Axes of t, p, z whose labels are words, so that ``{p}`` is any text.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def compile_pattern(source: str) -> NamePattern:
     for found in _FIELD.finditer(body):
         regex += _literal(body[position : found.start()], source)
         position = found.end()
-        regex += _field_regex(found, seen)
+        regex += _field_regex(found, seen, text_axes)
     regex += _literal(body[position:], source) + (f"(?i:{re.escape(suffix)})" if suffix else "")
     return _checked(
         NamePattern(source=source, regex=re.compile(regex), depth=source.count("/") + 1)
@@ -134,7 +136,7 @@ def compile_regex(source: str) -> NamePattern:
     return _checked(NamePattern(source=source, regex=regex, depth=None if "/" in source else 1))
 
 
-def _field_regex(found: re.Match[str], seen: set[str]) -> str:
+def _field_regex(found: re.Match[str], seen: set[str], text_axes: Collection[str]) -> str:
     """Return the regular expression of one field or wildcard."""
     name, form = found[1], found[2]
     if name is None:
@@ -142,7 +144,7 @@ def _field_regex(found: re.Match[str], seen: set[str]) -> str:
     if name in seen:
         return f"(?P={name})"
     seen.add(name)
-    digits = name in _NUMBER_AXES
+    digits = name in _NUMBER_AXES and name not in text_axes
     if form is None:
         form = "number" if digits else "text"
     if _WIDTH.fullmatch(form) and int(form) <= _LONGEST_NAME:

@@ -40,7 +40,7 @@ class ImageSequence:
         self.frames: dict[Coordinate, FrameFile] = {}
         self._places: dict[Path, Coordinate] = {}
         self._labels = tuple(Counter[str]() for _ in AXES)
-        self._formats = Counter[str]()
+        self._formats: dict[str, dict[Path, FrameFile]] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -64,23 +64,26 @@ class ImageSequence:
         self.discard(frame.path)
         self.frames[coordinate] = frame
         self._places[frame.path] = coordinate
-        self._formats[frame.info.format_text] += 1
+        self._formats.setdefault(frame.info.format_text, {})[frame.path] = frame
         for counter, label in zip(self._labels, coordinate, strict=True):
             counter[label] += 1
         return None
 
-    def discard(self, path: Path) -> bool:
-        """Take a file out; return whether it was there."""
+    def discard(self, path: Path) -> Coordinate | None:
+        """Take a file out; return where it was, None when it was not there."""
         coordinate = self._places.pop(path, None)
         if coordinate is None:
-            return False
+            return None
         frame = self.frames.pop(coordinate)
-        self._formats -= Counter([frame.info.format_text])
+        alike = self._formats[frame.info.format_text]
+        del alike[path]
+        if not alike:
+            del self._formats[frame.info.format_text]
         for counter, label in zip(self._labels, coordinate, strict=True):
             counter[label] -= 1
             if not counter[label]:
                 del counter[label]
-        return True
+        return coordinate
 
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """Return the ordered labels of each axis (t, p, z, c) that are known so far.
@@ -144,17 +147,22 @@ class ImageSequence:
         Without a majority nothing is known to be wrong until the sequence is complete; then all
         frames of the lesser or equal kinds are returned.
         """
-        ranking = self._formats.most_common(2)
-        if len(ranking) < 2:
+        groups = sorted(self._formats.values(), key=len, reverse=True)
+        if len(groups) < 2:
             return []
-        (usual, most), (_, next_most) = ranking
-        if most == next_most:
+        if len(groups[0]) == len(groups[1]):
             return list(self.frames.values()) if self.is_complete else []
-        return [frame for frame in self.frames.values() if frame.info.format_text != usual]
+        return [frame for group in groups[1:] for frame in group.values()]
+
+    def rare_frames(self, most: int) -> list[FrameFile]:
+        """Return the frames of formats that at most `most` frames have, if others are usual."""
+        groups = sorted(self._formats.values(), key=len, reverse=True)
+        rare = [group for group in groups[1:] if len(group) <= most and len(group) < len(groups[0])]
+        return [frame for group in rare for frame in group.values()]
 
     def usual_format(self) -> str:
         """Return size and dtype of most frames."""
-        return self._formats.most_common(1)[0][0]
+        return max(self._formats, key=lambda name: len(self._formats[name]))
 
     def grid(self) -> list[list[FrameFile]]:
         """Return the frames of a complete sequence, by t, p, z, with one file a channel inside.

@@ -119,7 +119,6 @@ class Daemon:
             interval = self._settings.service.scan_interval_s
             self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
         self._make_intakes()
-        self._started = self._clock.monotonic()
         self._observe_folders()
         self._notifier.ready("first scan")
         self._scan()
@@ -160,7 +159,7 @@ class Daemon:
                 "folder_not_observed",
                 watch=intake.watch.name,
                 folder=root,
-                reason=f"{error}; files are found by scans only",
+                reason=f"{error}; files are found by scans only{host.watch_limit_hint(error)}",
             )
 
     def _scan(self) -> None:
@@ -287,11 +286,8 @@ class Daemon:
 
     def _is_done(self) -> bool:
         """Return whether nothing that was found waits for anything."""
-        if self._dispatcher.running:
-            return False
-        service = self._settings.service
-        late = self._clock.monotonic() - self._started > service.settle_s + service.give_up_s
-        return late or not any(intake.unsettled for intake in self._intakes.values())
+        waiting = any(intake.unsettled for intake in self._intakes.values())
+        return not waiting and not self._dispatcher.running
 
     def _end(self) -> None:
         """Stop all threads; conversions give up at their next frame and leave nothing behind."""
@@ -313,7 +309,12 @@ class Daemon:
     def _exit_status(self) -> int:
         """Return 1 when a single run left something unconverted that was to be."""
         trouble = self._dispatcher.failed or self._unavailable
-        left = any(i.refused or i.unsettled for i in self._intakes.values())
+        left = any(
+            intake.refused
+            or intake.unsettled
+            or any(collection.needs_a_person for collection in intake.collections.values())
+            for intake in self._intakes.values()
+        )
         return 1 if self._once and (trouble or left) else 0
 
 

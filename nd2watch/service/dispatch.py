@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from nd2watch.service.intake import Collection, Intake
+    from nd2watch.service.collection import Collection
+    from nd2watch.service.intake import Intake
     from nd2watch.service.schedule import JobScheduler
 
 _FIRST_RETRY_S: Final = 5.0
-_LONGEST_RETRY_S: Final = 600.0
+_MOST_DOUBLINGS: Final = 7
+"""The longest pause is 5 s doubled so often, near 11 minutes."""
 
 
 class Dispatcher:
@@ -91,6 +93,8 @@ class Dispatcher:
             frames=len(sequence),
             output=output,
         )
+        for assumption in plan.assumptions:
+            self._log.warning("assumed", sequence=sequence.title, reason=assumption)
         self._scheduler.convert(f"convert {output}", lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
@@ -157,14 +161,14 @@ def _act(outcome: Outcome, intake: Intake, collection: Collection, now: float) -
         intake.recheck(collection, now)
     elif outcome.end == "blocked":
         collection.attempts += 1
-        pause = min(_FIRST_RETRY_S * 2 ** (collection.attempts - 1), _LONGEST_RETRY_S)
-        collection.retry_at = now + pause
+        doublings = min(collection.attempts - 1, _MOST_DOUBLINGS)
+        collection.retry_at = now + _FIRST_RETRY_S * 2**doublings
         intake.recheck(collection, now)
     elif (
         outcome.end == "unreadable"
         and isinstance(outcome.error, SourceError)
         and outcome.error.path is not None
     ):
-        intake.drop(collection, outcome.error.path, str(outcome.error))
+        intake.drop(collection, outcome.error.path, str(outcome.error), now)
     else:
         collection.state = "failed"

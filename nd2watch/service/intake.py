@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import filecmp
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
 from nd2watch.experiment import ImageSequence, describe
+from nd2watch.service.collection import Collection
+from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
 
@@ -21,67 +22,14 @@ if TYPE_CHECKING:
     from nd2watch.experiment import Coordinate, FrameName, SequenceKey
     from nd2watch.service.settings import Watch
 
-_SHOWN_NAMES: Final = 20
 _SHOWN_MISSING: Final = 10
-_ZERO_TAIL_LOOKS: Final = 2
-"""Extra looks, each after a doubled wait, at a frame that ends in zeros: it may be preallocated."""
+_RARE: Final = 20
+_ZERO_TAIL_WAIT: Final = 4.0
+"""A frame that ends in zeros may be preallocated: it is looked at again after so many times the
+settling time."""
 
 _NEVER: Final = FileKey(size=-1, mtime_ns=0, ctime_ns=0, inode=0, device=0)
 """Identity of no file: what is known by it is looked at again."""
-
-State = Literal["collecting", "queued", "published", "failed"]
-
-
-@dataclass(slots=True)
-class Collection:
-    """A sequence with what the service is doing about it.
-
-    Attributes
-    ----------
-    sequence : ImageSequence
-        Its frames.
-    state : {"collecting", "queued", "published", "failed"}
-        Failed ones wait until one of their files changes.
-    progressed : float
-        When a frame last came, monotonic seconds.
-    reported : bool
-        Its stand-still was logged.
-    rivals : dict from Path to Coordinate
-        Files with other content for a place that is taken; while there are any, it waits.
-    files : int
-        Files in the folder that were taken for it.
-    late : int
-        Frames that came after it was published.
-    attempts : int
-        Conversions that were blocked, by a full disk for instance.
-    retry_at : float
-        When the next attempt may be made, monotonic seconds.
-    """
-
-    sequence: ImageSequence
-    state: State = "collecting"
-    progressed: float = 0.0
-    reported: bool = False
-    rivals: dict[Path, Coordinate] = field(default_factory=dict)
-    files: int = 0
-    late: int = 0
-    attempts: int = 0
-    retry_at: float = 0.0
-
-    def is_ready(self, now: float) -> bool:
-        """Return whether it can be converted now."""
-        waits = self.state != "collecting" or self.rivals or now < self.retry_at
-        return not waits and self.sequence.is_complete
-
-    def close(self) -> None:
-        """Note that it is published; its frames are not needed any more."""
-        self.state = "published"
-        self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
-
-    def reopen(self) -> None:
-        """Take it up again."""
-        if self.state in ("queued", "failed"):
-            self.state = "collecting"
 
 
 class Intake:
@@ -110,10 +58,12 @@ class Intake:
         self.refused = 0
         self._service = service
         self._log = log.bind(watch=watch.name)
+        self._limited = LimitedLog(self._log)
         self._settling = SettlingFiles(service.settle_s)
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
-        self._differing: set[Path] = set()
+        self._unreadable: set[Path] = set()
+        self._unreadable_now: set[Path] = set()
 
     @property
     def unsettled(self) -> int:
@@ -132,11 +82,22 @@ class Intake:
         OSError
             If the folder cannot be listed; what is known stays as it is.
         """
-        present = set(list_files(self.watch.root))
-        for path in present:
+        self._unreadable_now = set()
+        present = set(list_files(self.watch.root, self._report_unreadable))
+        self._passed_over &= present
+        for path in present | self._known.keys():
             self.notice(path, now)
-        for path in self._known.keys() - present:
-            self.notice(path, now)
+        for folder in sorted(self._unreadable - self._unreadable_now):
+            self._log.info("folder_available", folder=folder)
+        self._unreadable &= self._unreadable_now
+
+    def _report_unreadable(self, folder: Path, error: OSError) -> None:
+        """Log a folder that cannot be read, once until it can be."""
+        self._unreadable_now.add(folder)
+        if folder not in self._unreadable:
+            self._unreadable.add(folder)
+            reason = f"{error}; the user of the service needs to read and enter it"
+            self._log.error("folder_unavailable", folder=folder, reason=reason)
 
     def notice(self, path: Path, now: float) -> None:
         """Look at a file that is new, changed or gone."""
@@ -145,11 +106,11 @@ class Intake:
         try:
             key = FileKey.of_path(path)
         except OSError as error:
-            self._log.warning("frame_not_accessible", path=path, reason=str(error))
+            self._report_unreadable(path.parent, error)
             return
         if key is not None and self._known.get(path) == key:
             return
-        name = self._parse(path)
+        name = self._parse(path, now)
         if name is None:
             return
         self._forget(path, name, now)
@@ -158,42 +119,33 @@ class Intake:
         else:
             self._settling.forget(path)
 
-    def _parse(self, path: Path) -> FrameName | None:
-        """Return what a name says; names that are no frames are logged once."""
+    def _parse(self, path: Path, now: float) -> FrameName | None:
+        """Return what a name says; a name that is no frame's is logged once."""
         if self.watch.layout.is_ignored(path.name):
             return None
         try:
             return self.watch.layout.parse(path.relative_to(self.watch.root))
         except (LayoutError, ValueError) as error:
             self._passed_over.add(path)
-            count = len(self._passed_over)
-            if count <= _SHOWN_NAMES:
-                self._log.warning("file_passed_over", path=path, reason=str(error))
-            elif count == _SHOWN_NAMES + 1:
-                self._log.warning("more_files_passed_over", reason="shown at level debug only")
-            if count > _SHOWN_NAMES:
-                self._log.debug("file_passed_over", path=path, reason=str(error))
+            self._limited.tell(now, "warning", "file_passed_over", path=path, reason=str(error))
             return None
 
     def _forget(self, path: Path, name: FrameName, now: float) -> None:
-        """Drop what is known of a file that changed or went; its rivals get another chance."""
+        """Drop what is known of a file that changed or went; its doubles get another chance."""
         known = self._known.pop(path, None)
         collection = self.collections.get(name.sequence)
         if known is None or collection is None:
             return
-        self._differing.discard(path)
-        collection.files -= 1
+        freed = collection.discard(path)
         if collection.state == "published":
-            if collection.files == 0:  # the folder was cleared: the name is free for a new one
+            if collection.files <= 0:  # the folder was cleared: the name is free for a new one
                 del self.collections[name.sequence]
             return
-        collection.rivals.pop(path, None)
-        if collection.sequence.discard(path):
-            for rival in [p for p, c in collection.rivals.items() if c == name.coordinate]:
-                self._known[rival] = _NEVER
-                self.notice(rival, now)
         if collection.state == "failed":
             collection.reopen()
+        for double in freed:
+            self._known[double] = _NEVER
+            self.notice(double, now)
 
     def advance(
         self, now: float, *, patient: bool = True, enough: Callable[[], bool] = lambda: False
@@ -218,37 +170,43 @@ class Intake:
                 key = last  # opening it will tell why
             if key is None:
                 self._settling.forget(path)
-            elif key != last:
+            elif key == last:
+                self._open(path, key, now, patient=patient)
+            elif patient or self._settling.age(path, now) < self._service.give_up_s:
                 self._settling.observe(path, key, now)
             else:
-                self._open(path, key, now, patient=patient)
+                self.refuse(path, key, f"{path} keeps changing", now)
 
     def _open(self, path: Path, key: FileKey, now: float, *, patient: bool) -> None:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
             frame = open_frame(path)
-            looks = _ZERO_TAIL_LOOKS if frame.info.tail_is_zero and patient else 0
-            if looks and self._settling.postpone(path, now)[0] <= looks:
-                return
         except (FrameIncomplete, OSError) as error:
             tries, quiet_s = self._settling.postpone(path, now)
             if patient and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
-                if tries == 1:
-                    self._log.info("frame_not_ready", path=path, reason=str(error))
+                level = "info" if tries == 1 else "debug"
+                self._limited.tell(now, level, "frame_not_ready", path=path, reason=str(error))
                 return
-            self.refuse(path, key, str(error))
+            self.refuse(path, key, str(error), now)
         except SourceError as error:
-            self.refuse(path, key, str(error))
+            self.refuse(path, key, str(error), now)
         else:
+            if frame.key != key:
+                self._settling.observe(path, frame.key, now)
+                return
+            if frame.info.tail_is_zero:
+                if self._settling.postpone(path, now, _ZERO_TAIL_WAIT)[0] == 1:
+                    return
+                self._limited.tell(now, "warning", "frame_ends_in_zeros", path=path)
             self._settling.forget(path)
             self._take(frame, now)
 
-    def refuse(self, path: Path, key: FileKey, reason: str) -> None:
+    def refuse(self, path: Path, key: FileKey, reason: str, now: float) -> None:
         """Report a file that cannot be used and leave it alone until it changes."""
         self._settling.forget(path)
         self._known[path] = key
         self.refused += 1
-        self._log.error("frame_refused", path=path, reason=reason)
+        self._limited.tell(now, "error", "frame_refused", path=path, reason=reason)
 
     def _take(self, frame: FrameFile, now: float) -> None:
         """Put a usable frame into its sequence."""
@@ -261,38 +219,39 @@ class Intake:
         self._known[frame.path] = frame.key
         collection.files += 1
         if collection.state == "published":
-            self._report_late(collection, frame.path)
+            collection.late += 1
+            self._limited.tell(
+                now,
+                "warning" if collection.late == 1 else "debug",
+                "frame_came_late",
+                path=frame.path,
+                sequence=collection.sequence.title,
+                reason="its sequence is published already; the ND2 file stays as it is",
+            )
             return
         present = collection.sequence.add(name.coordinate, frame)
-        collection.progressed, collection.reported = now, False
+        collection.progressed, collection.stall_reported = now, False
         if collection.state == "failed":
             collection.reopen()
         if present is not None:
-            self._compare(collection, name.coordinate, frame.path, present.path)
-        self._check(collection)
-
-    def _report_late(self, collection: Collection, path: Path) -> None:
-        """Log the first frame that comes after its sequence was published, then count."""
-        collection.late += 1
-        tell = self._log.warning if collection.late == 1 else self._log.debug
-        tell(
-            "frame_came_late",
-            path=path,
-            sequence=collection.sequence.title,
-            late=collection.late,
-            reason="its sequence is published already; the ND2 file stays as it is",
-        )
+            self._compare(collection, name.coordinate, frame.path, present.path, now)
+        self._check(collection, now)
 
     def _compare(
-        self, collection: Collection, coordinate: Coordinate, path: Path, present: Path
+        self, collection: Collection, coordinate: Coordinate, path: Path, present: Path, now: float
     ) -> None:
         """Report a second file for one place; with other content it blocks the sequence."""
         place = describe(coordinate)
         if filecmp.cmp(path, present, shallow=False):
-            self._log.warning("frame_doubled", path=path, same_as=present, coordinate=place)
+            collection.copies[path] = coordinate
+            self._limited.tell(
+                now, "warning", "frame_doubled", path=path, same_as=present, coordinate=place
+            )
             return
         collection.rivals[path] = coordinate
-        self._log.error(
+        self._limited.tell(
+            now,
+            "error",
             "frame_conflict",
             path=path,
             other=present,
@@ -300,23 +259,25 @@ class Intake:
             reason="both files claim this place; the sequence waits until one is removed",
         )
 
-    def _check(self, collection: Collection) -> None:
+    def _check(self, collection: Collection, now: float) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
         sequence = collection.sequence
-        if (surplus := sequence.surplus()) and not collection.reported:
-            collection.reported = True
+        surplus = sequence.surplus()
+        if surplus and not collection.misfit_reported:
             self._log.error("sequence_does_not_fit", sequence=sequence.title, reason=surplus)
+        collection.misfit_reported = bool(surplus)
         usual = sequence.usual_format()
-        odd = sequence.mismatched()
-        decided = sequence.is_complete and len(odd) < len(sequence)
-        for frame in odd:
+        odd = sequence.mismatched() if sequence.is_complete else []
+        if len(odd) == len(sequence):  # two formats in equal numbers: planning refuses them
+            return
+        for frame in odd or sequence.rare_frames(_RARE):
             reason = f"it is {frame.info.format_text}, most frames of the sequence are {usual}"
-            if decided:
+            if odd:
                 sequence.discard(frame.path)
-                self.refuse(frame.path, frame.key, reason)
-            elif frame.path not in self._differing:
-                self._differing.add(frame.path)
-                self._log.warning("frame_differs", path=frame.path, reason=reason)
+                self.refuse(frame.path, frame.key, reason, now)
+            elif frame.path not in collection.differing:
+                collection.differing.add(frame.path)
+                self._limited.tell(now, "warning", "frame_differs", path=frame.path, reason=reason)
 
     def recheck(self, collection: Collection, now: float) -> None:
         """Look at all files of a sequence again, after one changed under a conversion."""
@@ -324,12 +285,12 @@ class Intake:
         for frame in list(collection.sequence.frames.values()):
             self.notice(frame.path, now)
 
-    def drop(self, collection: Collection, path: Path, reason: str) -> None:
+    def drop(self, collection: Collection, path: Path, reason: str, now: float) -> None:
         """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
         frames = [f for f in collection.sequence.frames.values() if f.path == path]
         for frame in frames:
             collection.sequence.discard(path)
-            self.refuse(path, frame.key, reason)
+            self.refuse(path, frame.key, reason, now)
         collection.reopen()
 
     def ready(self, now: float) -> list[Collection]:
@@ -348,12 +309,11 @@ class Intake:
         """
         for collection in self.collections.values():
             idle = now - collection.progressed >= self._service.stalled_s
-            waits = collection.state == "collecting" and not collection.sequence.is_complete
-            if not waits or not (all_open or idle):
+            if collection.state != "collecting" or collection.is_whole:
                 continue
-            if collection.reported and not all_open:
+            if not all_open and (collection.stall_reported or not idle):
                 continue
-            collection.reported = True
+            collection.stall_reported = True
             missing = collection.sequence.missing()
             self._log.warning(
                 "sequence_incomplete",
@@ -362,4 +322,6 @@ class Intake:
                 expected=collection.sequence.expected,
                 missing=missing[:_SHOWN_MISSING],
                 more_missing=max(len(missing) - _SHOWN_MISSING, 0),
+                conflicts=sorted(collection.rivals)[:_SHOWN_MISSING],
+                surplus=collection.sequence.surplus(),
             )

@@ -137,7 +137,8 @@ def _pattern(watch: WatchConfig) -> NamePattern:
     """Return the compiled pattern."""
     if watch.regex is not None:
         return compile_regex(watch.regex)
-    return compile_pattern(watch.pattern or "")
+    words = isinstance(watch.axes.p, list) and not all(p.isdecimal() for p in watch.axes.p)
+    return compile_pattern(watch.pattern or "", ("p",) if words else ())
 
 
 def sizes_of(axes: AxesConfig) -> dict[str, AxisSize]:

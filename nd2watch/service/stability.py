@@ -18,6 +18,7 @@ class _Waiting:
     """One file that is not settled."""
 
     key: FileKey
+    first_seen: float
     quiet_since: float
     due: float
     wait: float
@@ -47,7 +48,12 @@ class SettlingFiles:
         """Note how a file looks; a difference to the last look starts its quiet time anew."""
         known = self._files.get(path)
         if known is None or known.key != key:
-            self._files[path] = _Waiting(key, now, now + self._settle_s, self._settle_s)
+            first_seen = now if known is None else known.first_seen
+            self._files[path] = _Waiting(key, first_seen, now, now + self._settle_s, self._settle_s)
+
+    def age(self, path: Path, now: float) -> float:
+        """Return for how long a file has been waited for, s."""
+        return now - self._files[path].first_seen
 
     def forget(self, path: Path) -> None:
         """Drop a file."""
@@ -61,8 +67,8 @@ class SettlingFiles:
         """Return when the next file is due, None without files."""
         return min((file.due for file in self._files.values()), default=None)
 
-    def postpone(self, path: Path, now: float) -> tuple[int, float]:
-        """Look at an unfinished file again after a longer wait.
+    def postpone(self, path: Path, now: float, factor: float = 2.0) -> tuple[int, float]:
+        """Look at an unfinished file again after a wait that is `factor` times as long.
 
         Returns
         -------
@@ -73,6 +79,6 @@ class SettlingFiles:
         """
         file = self._files[path]
         file.tries += 1
-        file.wait = min(file.wait * 2, max(_LONGEST_WAIT_S, self._settle_s))
+        file.wait = min(file.wait * factor, max(_LONGEST_WAIT_S, self._settle_s))
         file.due = now + file.wait
         return file.tries, now - file.quiet_since

@@ -87,17 +87,19 @@ def run_job(
         Called with frames done and all frames.
     """
     try:
+        if cancelled():
+            return Outcome(job=job, end="cancelled")
         if job.output.exists():
-            return _outcome_of_existing(job)
+            return _outcome_of_existing(job, cancelled)
         result = convert(job.plan, job.output, progress=progress, cancelled=cancelled)
     except Exception as error:  # the rim of the worker: the service must live on
         return Outcome(job=job, end=_end_of(error), error=error)
     return Outcome(job=job, end="published", result=result)
 
 
-def _outcome_of_existing(job: Job) -> Outcome:
+def _outcome_of_existing(job: Job, cancelled: Callable[[], bool]) -> Outcome:
     """Tell whether an existing output is what this job would write."""
-    if holds_sequence(job.output, job.plan):
+    if holds_sequence(job.output, job.plan, cancelled):
         return Outcome(job=job, end="present")
     error = OutputExists(
         f"{job.output} exists and holds something else; move it away or change the output name"

@@ -7,19 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
-def list_files(root: Path) -> Iterator[Path]:
+def list_files(
+    root: Path, unreadable: Callable[[Path, OSError], None] | None = None
+) -> Iterator[Path]:
     """Yield every regular file below `root`; links are neither followed nor listed.
 
-    A folder that cannot be read or vanishes meanwhile does not stop the listing of the others;
-    only `root` itself must be readable.
+    Parameters
+    ----------
+    root : Path
+        The folder; it must be readable.
+    unreadable : callable, optional
+        Called with each folder below `root` that cannot be listed, and why; else that is an error.
+        A folder that has vanished meanwhile is no matter.
 
     Raises
     ------
     OSError
-        If `root` cannot be listed.
+        If a folder cannot be listed.
     """
     waiting = [root]
     while waiting:
@@ -31,6 +38,9 @@ def list_files(root: Path) -> Iterator[Path]:
                         waiting.append(folder / entry.name)
                     elif entry.is_file(follow_symlinks=False):
                         yield Path(entry.path)
-        except OSError:
-            if folder == root:
+        except OSError as error:
+            if folder != root and isinstance(error, FileNotFoundError):
+                continue
+            if folder == root or unreadable is None:
                 raise
+            unreadable(folder, error)

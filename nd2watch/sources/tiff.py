@@ -18,7 +18,6 @@ from nd2watch.sources.metaseries import PlaneRecord, read_plane_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
     from typing import BinaryIO
 
@@ -169,7 +168,7 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
             " a frame file holds one uint8 or uint16 plane",
             path,
         )
-    record = read_plane_record(tiff) or PlaneRecord(acquired=_tagged_time(page))
+    record = read_plane_record(tiff) or PlaneRecord()
     return SourceInfo(
         height=page.shape[0],
         width=page.shape[1],
@@ -180,14 +179,6 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         tail_is_zero=page.compression == _NO_COMPRESSION
         and _is_zero(file, page.dataoffsets[-1], end),
     )
-
-
-def _tagged_time(page: tifffile.TiffPage) -> datetime | None:
-    """Return the time in the DateTime tag, taken as local time."""
-    try:
-        return None if page.datetime is None else page.datetime.astimezone()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _is_zero(file: BinaryIO, start: int, end: int) -> bool:

@@ -1,0 +1,101 @@
+"""One sequence as the service sees it: its frames, doubles and state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from nd2watch.experiment import ImageSequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nd2watch.experiment import Coordinate
+
+State = Literal["collecting", "queued", "published", "failed"]
+
+
+@dataclass(slots=True)
+class Collection:
+    """A sequence with what the service is doing about it.
+
+    Attributes
+    ----------
+    sequence : ImageSequence
+        Its frames.
+    state : {"collecting", "queued", "published", "failed"}
+        Failed ones wait until one of their files changes.
+    progressed : float
+        When a frame last came, monotonic seconds.
+    stall_reported, misfit_reported : bool
+        Its stand-still, or labels that do not fit, were logged.
+    rivals : dict from Path to Coordinate
+        Files with other content for a place that is taken; while there are any, it waits.
+    copies : dict from Path to Coordinate
+        Files with the same content as one that is taken.
+    differing : set of Path
+        Frames that were reported to differ from the others.
+    files : int
+        Files in the folder that were taken for it.
+    late : int
+        Frames that came after it was published.
+    attempts : int
+        Conversions that were blocked, by a full disk for instance.
+    retry_at : float
+        When the next attempt may be made, monotonic seconds.
+    """
+
+    sequence: ImageSequence
+    state: State = "collecting"
+    progressed: float = 0.0
+    stall_reported: bool = False
+    misfit_reported: bool = False
+    rivals: dict[Path, Coordinate] = field(default_factory=dict)
+    copies: dict[Path, Coordinate] = field(default_factory=dict)
+    differing: set[Path] = field(default_factory=set)
+    files: int = 0
+    late: int = 0
+    attempts: int = 0
+    retry_at: float = 0.0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing, too much, or in doubt."""
+        return self.sequence.is_complete and not self.rivals
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it cannot go on by more frames alone."""
+        return self.state == "failed" or bool(self.rivals or self.sequence.surplus())
+
+    def is_ready(self, now: float) -> bool:
+        """Return whether it can be converted now."""
+        return self.state == "collecting" and now >= self.retry_at and self.is_whole
+
+    def discard(self, path: Path) -> list[Path]:
+        """Take a file out, and return the doubles that may have its place now."""
+        self.files -= 1
+        self.differing.discard(path)
+        doubles = {**self.rivals, **self.copies}
+        self.rivals.pop(path, None)
+        self.copies.pop(path, None)
+        coordinate = self.sequence.discard(path)
+        if coordinate is None:
+            return []
+        freed = [double for double, place in doubles.items() if place == coordinate]
+        for double in freed:
+            self.rivals.pop(double, None)
+            self.copies.pop(double, None)
+        return freed
+
+    def close(self) -> None:
+        """Note that it is published; its frames are not needed any more."""
+        self.state = "published"
+        self.attempts = 0
+        self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
+        self.rivals, self.copies, self.differing = {}, {}, set()
+
+    def reopen(self) -> None:
+        """Take it up again."""
+        if self.state in ("queued", "failed"):
+            self.state = "collecting"
