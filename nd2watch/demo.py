@@ -142,6 +142,9 @@ def _follow(log: Path, service: subprocess.Popen[bytes], bars: Progress, planes:
                     raise ConversionError(f"the service ended too early; see {log}")
                 time.sleep(0.05)
                 continue
+            if not line.startswith("{"):  # what Python itself prints when it fails
+                _say(bars.console, line.rstrip())
+                continue
             event = json.loads(line)
             if event["event"] == "conversion_progress":
                 bars.update(planes, completed=event["done"])

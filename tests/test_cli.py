@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import nd2
 import pytest
 
 from nd2watch.cli import main
+from nd2watch.service import load_settings
+from nd2watch.simulate import Manner
 from tests.frames import PATTERN, acquisition, assert_nd2_equals_sources, write
-from tests.waiting import DEADLINE_S
+from tests.waiting import DEADLINE_S, until
 
 ROOT = Path(__file__).parent.parent
 
@@ -125,6 +127,17 @@ class TestCheckConfig:
         for key in ("output.colour", "watch[0].axes.t", "watch[0].calibration.pixel_size_um"):
             assert f"\n  {key}: " in message
 
+    def test_takes_words_for_positions_and_a_byte_order_mark(self, tmp_path: Path) -> None:
+        path = tmp_path / "c.toml"
+        text = (
+            '[output]\nfolder = "out"\n[[watch]]\nname = "a"\nfolder = "in"\n'
+            'pattern = "img_xy{p}.tif"\n[watch.axes]\np = ["A1", "B2"]\n'
+        )
+        path.write_text(text, encoding="utf-8-sig")
+        layout = load_settings(path).watches[0].layout
+        name = layout.parse(PurePosixPath("img_xyB2.tif"))
+        assert name.coordinate == ("", "B2", "", "")
+
 
 def test_simulated_frames_convert(tmp_path: Path) -> None:
     frames = str(tmp_path / "in")
@@ -151,12 +164,33 @@ def test_the_demonstration_runs_and_checks_itself(
 
 
 def test_the_demonstration_fails_when_the_service_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nd2watch.demo._CONFIG", "[output]\n")
+    monkeypatch.setattr("nd2watch.demo._MANNER", Manner(frames_per_s=0))
+    assert main(["demo", "--folder", str(tmp_path)]) == 1
+    assert "the service ended too early" in capsys.readouterr().err
+
+
+def test_the_demonstration_wants_a_folder_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "nd2").mkdir()
-    (tmp_path / "nd2" / "demo.nd2").write_text("in the way")
+    (tmp_path / "precious").touch()
     assert main(["demo", "--folder", str(tmp_path)]) == 1
-    assert "conversion_failed" in capsys.readouterr().err
+    assert "choose a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows kills without a signal")
+def test_a_terminated_conversion_leaves_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "in", acquisition(t=40, p=10, width=128, height=128))
+    command = [sys.executable, "-m", "nd2watch", "convert", str(tmp_path / "in"), "-p", PATTERN]
+    output = tmp_path / "out" / "o.nd2"
+    with subprocess.Popen([*command, "-o", str(output)]) as process:
+        until(lambda: bool(list(tmp_path.glob("out/*"))), "a temporary file")
+        process.terminate()
+        status = process.wait(DEADLINE_S)
+    assert status == 143
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_the_package_runs_as_a_module() -> None:

@@ -127,7 +127,7 @@ class Dispatcher:
             collection = intake.collections.get(outcome.job.key) if intake else None
             self._report(outcome)
             if intake is not None and collection is not None:
-                _act(outcome, intake, collection, now)
+                act_on(outcome, intake, collection, now)
 
     def _report(self, outcome: Outcome) -> None:
         """Count and log an outcome."""
@@ -153,7 +153,7 @@ class Dispatcher:
             )
 
 
-def _act(outcome: Outcome, intake: Intake, collection: Collection, now: float) -> None:
+def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float) -> None:
     """Bring a sequence into the state that follows from an outcome."""
     if outcome.end in ("published", "present"):
         collection.close()

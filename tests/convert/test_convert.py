@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import nd2
@@ -264,6 +267,91 @@ def test_times_and_positions_come_from_the_frames(tmp_path: Path) -> None:
         assert [event["Z Coord [µm]"] for event in events] == [12.5] * 4
         assert file.voxel_size().x == 0.65
         assert file.text_info["date"] == "04/22/2024  09:57:37"
+
+
+def metaseries(**fields: object) -> dict[str, object]:
+    """Return options by which tifffile writes a MetaSeries record."""
+    entries = "".join(f'<prop id="{k}" type="float" value="{v}"/>\n' for k, v in fields.items())
+    record = '<prop id="ApplicationName" type="string" value="MetaMorph"/>\n'
+    description = f"<MetaData>\n{record}<PlaneInfo>\n{entries}</PlaneInfo>\n</MetaData>"
+    return {"description": description, "software": "MetaSeries", "metadata": None}
+
+
+def test_a_stack_from_top_to_bottom_is_stored_from_bottom_to_top(
+    tmp_path: Path, vendor_sdk: VendorSdk
+) -> None:
+    what = acquisition(t=1, p=1, z=5, channels=("DAPI",))
+    sources = write(tmp_path / "in", what)
+    planes = [tifffile.imread(path) for path in sources.values()]
+    for z, path in enumerate(sources.values()):
+        options = metaseries(
+            **{"stage-position-x": 1, "stage-position-y": 2, "z-position": 10 - 0.5 * z}
+        )
+        tifffile.imwrite(path, planes[z], **options)  # type: ignore[arg-type]
+    convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
+    view = vendor_sdk.read(tmp_path / "o.nd2")
+    heights = [m["channels"][0]["position"]["stagePositionUm"][2] for m in view.frame_metadata]
+    assert heights == pytest.approx([8, 8.5, 9, 9.5, 10])
+    for frame, plane in zip(view.frames, reversed(planes), strict=True):
+        np.testing.assert_array_equal(frame[:, :, 0], plane)
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert [event["Z Coord [µm]"] for event in file.events()] == [8, 8.5, 9, 9.5, 10]
+        assert file.voxel_size().z == 0.5
+
+
+def test_what_had_to_be_assumed_is_told(tmp_path: Path) -> None:
+    what = acquisition()
+    write(tmp_path / "in", what)
+    told = convert_folder(tmp_path / "in", tmp_path / "a.nd2", layout_of(what)).assumptions
+    assert [text.split(" ")[1] for text in told] == ["pixel", "Z", "times"]
+    layout = layout_of(what, pixel_size_um=0.2, z_step_um=0.3, period_ms=500)
+    assert convert_folder(tmp_path / "in", tmp_path / "b.nd2", layout).assumptions == ()
+
+
+def test_the_configured_period_gives_the_times(tmp_path: Path) -> None:
+    what = acquisition(t=3, p=1, z=1, channels=("DAPI",))
+    sources = write(tmp_path / "in", what)
+    for path in sources.values():
+        pixels = tifffile.imread(path)
+        tifffile.imwrite(path, pixels, datetime=datetime(2026, 1, 2, 3, 4, 5), metadata=None)
+    convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what, period_ms=60000))
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert [event["Time [s]"] for event in file.events()] == [0, 60, 120]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows renames without hard links")
+def test_publishing_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    what = acquisition()
+    sources = write(tmp_path / "in", what)
+
+    def refuse(*args: object, **options: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr("nd2watch.host.os.link", refuse)
+    output = tmp_path / "out" / "o.nd2"
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", refuse)
+        with pytest.raises(PermissionError):
+            convert_folder(tmp_path / "in", output, layout_of(what))
+    assert list(output.parent.iterdir()) == []
+    convert_folder(tmp_path / "in", output, layout_of(what))
+    assert_nd2_equals_sources(output, what, sources)
+    with pytest.raises(OutputExists):
+        convert_folder(tmp_path / "in", output, layout_of(what))
+
+
+def test_trouble_of_the_disk_names_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = acquisition()
+    write(tmp_path / "in", what)
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nd2watch.pending.PendingFile.sync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*o\.nd2"):
+        convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
 
 
 def test_the_output_appears_only_when_it_is_finished(tmp_path: Path) -> None:

@@ -250,6 +250,34 @@ class TestOnce:
             assert service.wait() == 1
         assert len(service.named("frame_refused")) == 1
 
+    @pytest.mark.parametrize("fault", ["conflict", "surplus"])
+    def test_tells_by_its_exit_status_that_a_sequence_needs_a_person(
+        self, tmp_path: Path, config: Path, fault: str
+    ) -> None:
+        sources = write(tmp_path / "in", acquisition(t=2 if fault == "conflict" else 3))
+        if fault == "conflict":
+            rival = sources[0, 0, 0, 0].with_suffix(".TIF")
+            rival.write_bytes(encode_frame(noise(3)))
+        with ServiceProcess(config, "--once") as service:
+            assert service.wait() == 1
+        (entry,) = service.named("sequence_incomplete")
+        assert len(entry["conflicts"]) == (fault == "conflict")
+        assert bool(entry["surplus"]) == (fault == "surplus")
+
+    def test_does_not_read_a_frame_that_is_not_filled_yet(
+        self, tmp_path: Path, config: Path
+    ) -> None:
+        what = acquisition(width=64, height=64)
+        sources = write(tmp_path / "in" / "a", what)
+        path = sources[0, 0, 0, 0]
+        whole = path.read_bytes()
+        path.write_bytes(whole[:1000] + bytes(len(whole) - 1000))
+        with ServiceProcess(config, "--once") as service:
+            service.wait_for("sequence_started")
+            path.write_bytes(whole)
+            assert service.wait() == 0
+        assert_nd2_equals_sources(tmp_path / "out" / "a.nd2", what, sources)
+
     def test_two_runs_convert_once(self, tmp_path: Path, config: Path) -> None:
         write(tmp_path / "in" / "a", acquisition())
         for event in ("published", "already_converted"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nd2watch.sources import encode_frame
+from nd2watch.sources import encode_frame, open_frame
 from tests.frames import acquisition, noise, write
 from tests.service.fakes import SETTLE_S, Bench
 
@@ -71,7 +71,8 @@ def test_an_empty_placeholder_is_waited_for(bench: Bench) -> None:
     path.write_bytes(b"")
     bench.settle()
     bench.wait(3 * SETTLE_S)
-    assert len(bench.logged("frame_not_ready")) == 1
+    told = [e for e in bench.logged("frame_not_ready") if e["log_level"] == "info"]
+    assert len(told) == 1
     path.write_bytes(whole)
     bench.settle()
     assert bench.ready == 1
@@ -95,9 +96,9 @@ def test_a_frame_that_is_really_black_is_taken_in_the_end(bench: Bench) -> None:
     sources[0, 0, 0, 0].write_bytes(encode_frame(noise(1) * 0))
     bench.settle()
     assert bench.ready == 0
-    for _ in range(8):
-        bench.wait(SETTLE_S)
+    bench.wait(4 * SETTLE_S)
     assert bench.ready == 1
+    assert len(bench.logged("frame_ends_in_zeros")) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,11 +247,90 @@ def test_two_frames_for_one_place_block_the_sequence_until_one_goes(bench: Bench
     assert bench.ready == 1
 
 
-def test_more_labels_than_the_layout_says_are_reported(bench: Bench) -> None:
-    write(bench.folder, acquisition(t=3))
+def test_more_labels_than_the_layout_says_are_reported_once(bench: Bench) -> None:
+    write(bench.folder, acquisition(t=9))
     bench.settle()
     assert bench.ready == 0
-    assert "axis t has 3 values" in bench.logged("sequence_does_not_fit")[0]["reason"]
+    (entry,) = bench.logged("sequence_does_not_fit")
+    assert "axis t has 3 values" in entry["reason"]
+
+
+def test_a_copy_takes_the_place_of_a_frame_that_is_deleted(bench: Bench) -> None:
+    sources = write(bench.folder, acquisition())
+    copy = bench.folder / "img_t001_xy01_z001_cDAPI.TIF"
+    copy.write_bytes(sources[0, 0, 0, 0].read_bytes())
+    bench.settle()
+    sources[0, 0, 0, 0].unlink()
+    bench.settle()
+    assert bench.ready == 1
+    copy.unlink()
+    bench.settle()
+    assert bench.ready == 0
+
+
+def test_a_folder_that_cannot_be_read_is_reported_once_and_when_it_can_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(bench.folder / "locked", acquisition())
+    real = os.scandir
+
+    def scandir(folder: Path) -> object:
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nd2watch.sources.scan.os.scandir", scandir)
+        for _ in range(4):
+            bench.settle()
+    (entry,) = bench.logged("folder_unavailable")
+    assert entry["folder"] == bench.folder / "locked"
+    assert "needs to read" in entry["reason"]
+    bench.settle()
+    assert [e["folder"] for e in bench.logged("folder_available")] == [bench.folder / "locked"]
+    assert bench.ready == 1
+
+
+def test_a_file_that_keeps_changing_does_not_hold_up_a_single_run_for_ever(bench: Bench) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.touch()
+    bench.scan()
+    for second in range(0, 90, 5):
+        path.write_bytes(bytes(1000 + second))
+        bench.now += SETTLE_S
+        bench.intake.advance(bench.now, patient=False)
+    assert "keeps changing" in bench.logged("frame_refused")[0]["reason"]
+
+
+def test_a_frame_that_changes_between_two_looks_starts_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.write_bytes(encode_frame(noise(1)))
+    bench.scan()
+
+    def open_late(path: Path) -> object:
+        path.write_bytes(encode_frame(noise(2, (20, 20))))
+        return open_frame(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nd2watch.service.intake.open_frame", open_late)
+        bench.wait(SETTLE_S)
+    assert bench.intake.collections == {}
+    assert bench.intake.unsettled == 1
+
+
+def test_many_bad_frames_do_not_flood_the_log(bench: Bench) -> None:
+    for index in range(100):
+        (bench.folder / f"img_t{index:03}_xy01_z001_cDAPI.tif").write_text("no image")
+    bench.settle()
+    errors = [e for e in bench.logged("frame_refused") if e["log_level"] == "error"]
+    assert len(errors) == 20
+    assert bench.logged("more_of_the_same")[0]["of"] == "frame_refused"
+    (bench.folder / "img_t999_xy01_z001_cDAPI.tif").write_text("no image")
+    bench.wait(60)
+    bench.settle()
+    assert bench.logged("frame_refused")[-1]["log_level"] == "error"
 
 
 def test_a_sequence_that_stalls_is_reported_once_with_what_it_lacks(bench: Bench) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nd2watch.convert import collect_folder, convert, plan_conversion
+from nd2watch.service.dispatch import act_on
 from nd2watch.service.worker import Job, Outcome, run_job
 from nd2watch.sources import encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
+from tests.service.fakes import Bench
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +66,36 @@ def test_an_output_with_other_content_is_a_conflict_and_stays(tmp_path: Path, co
     assert outcome.end == "conflict"
     assert "move it away" in str(outcome.error)
     assert job.output.read_bytes() == before
+
+
+def test_a_folder_of_the_outputs_name_is_a_conflict(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    job.output.mkdir(parents=True)
+    assert run(job).end == "conflict"
+
+
+@pytest.mark.parametrize("present", [False, True])
+def test_a_stop_ends_jobs_that_have_not_begun_or_compare(tmp_path: Path, present: bool) -> None:
+    if present:
+        run(make_job(tmp_path))
+        for path in (tmp_path / "in").iterdir():
+            path.touch()
+    answers = iter([False] * present + [True] * 9)
+    outcome = run_job(make_job(tmp_path), lambda: next(answers), lambda done, total: None)
+    assert outcome.end == "cancelled"
+
+
+def test_a_disk_that_stays_full_is_tried_again_for_ever(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "in", acquisition())
+    write(bench.folder, acquisition())
+    bench.settle()
+    (collection,) = bench.intake.ready(bench.now)
+    outcome = Outcome(job=make_job(tmp_path), end="blocked", error=OSError(errno.ENOSPC, "full"))
+    for _ in range(3000):
+        act_on(outcome, bench.intake, collection, bench.now)
+    assert bench.ready == 0
+    bench.wait(3600)
+    assert bench.ready == 1
 
 
 def test_a_source_that_changed_is_told(tmp_path: Path) -> None:
