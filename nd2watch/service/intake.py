@@ -315,13 +315,16 @@ class Intake:
                 continue
             collection.stall_reported = True
             missing = collection.sequence.missing()
+            further = {
+                "more_missing": max(len(missing) - _SHOWN_MISSING, 0),
+                "conflicts": sorted(collection.rivals)[:_SHOWN_MISSING],
+                "surplus": collection.sequence.surplus(),
+            }
             self._log.warning(
                 "sequence_incomplete",
                 sequence=collection.sequence.title,
                 found=len(collection.sequence),
                 expected=collection.sequence.expected,
                 missing=missing[:_SHOWN_MISSING],
-                more_missing=max(len(missing) - _SHOWN_MISSING, 0),
-                conflicts=sorted(collection.rivals)[:_SHOWN_MISSING],
-                surplus=collection.sequence.surplus(),
+                **{name: value for name, value in further.items() if value},
             )

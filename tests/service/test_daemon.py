@@ -261,8 +261,8 @@ class TestOnce:
         with ServiceProcess(config, "--once") as service:
             assert service.wait() == 1
         (entry,) = service.named("sequence_incomplete")
-        assert len(entry["conflicts"]) == (fault == "conflict")
-        assert bool(entry["surplus"]) == (fault == "surplus")
+        assert ("conflicts" in entry) == (fault == "conflict")
+        assert ("surplus" in entry) == (fault == "surplus")
 
     def test_does_not_read_a_frame_that_is_not_filled_yet(
         self, tmp_path: Path, config: Path
