@@ -35,7 +35,7 @@ class Collection:
         Files with the same content as one that is taken.
     differing : set of Path
         Frames that were reported to differ from the others.
-    files : int
+    files : set of Path
         Files in the folder that were taken for it.
     late : int
         Frames that came after it was published.
@@ -53,7 +53,7 @@ class Collection:
     rivals: dict[Path, Coordinate] = field(default_factory=dict)
     copies: dict[Path, Coordinate] = field(default_factory=dict)
     differing: set[Path] = field(default_factory=set)
-    files: int = 0
+    files: set[Path] = field(default_factory=set)
     late: int = 0
     attempts: int = 0
     retry_at: float = 0.0
@@ -74,7 +74,7 @@ class Collection:
 
     def discard(self, path: Path) -> list[Path]:
         """Take a file out, and return the doubles that may have its place now."""
-        self.files -= 1
+        self.files.discard(path)
         self.differing.discard(path)
         doubles = {**self.rivals, **self.copies}
         self.rivals.pop(path, None)

@@ -138,7 +138,7 @@ class Intake:
             return
         freed = collection.discard(path)
         if collection.state == "published":
-            if collection.files <= 0:  # the folder was cleared: the name is free for a new one
+            if not collection.files:  # the folder was cleared: the name is free for a new one
                 del self.collections[name.sequence]
             return
         if collection.state == "failed":
@@ -217,7 +217,7 @@ class Intake:
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self._known[frame.path] = frame.key
-        collection.files += 1
+        collection.files.add(frame.path)
         if collection.state == "published":
             collection.late += 1
             self._limited.tell(
