@@ -128,6 +128,8 @@ def _acquire(
         writer.start()
         _follow(log, service, bars, planes)
         writer.join()
+    if len(sources) < total:
+        raise ConversionError(f"the simulated microscope failed; see {incoming}")
     return sources
 
 

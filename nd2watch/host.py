@@ -110,7 +110,8 @@ def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
             _publish_by_claim(temporary, final)
         else:
             temporary.unlink()
-    sync_folder(final.parent)
+    with contextlib.suppress(OSError):  # the file has its name: nothing after that may fail
+        sync_folder(final.parent)
 
 
 def _publish_by_claim(temporary: Path, final: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,11 +73,11 @@ class ConversionPlan:
 def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     """Return the plan for a complete sequence.
 
-    Time stamps are the acquisition times that the files carry, if all do; else multiples of the
-    configured period; else each time point has the earliest modification time of its files.
-    Stage positions come from the files; stacks that were acquired from top to bottom are stored
-    from bottom to top, as readers expect. Pixel size and Z step that the layout states have
-    precedence over what the files say.
+    Time stamps are the acquisition times that the files carry, if all do, in whatever order they
+    were taken; else multiples of the configured period; else each time point has the earliest
+    modification time of its files. Stage positions come from the files; a stack that was acquired
+    from top to bottom is stored from bottom to top, as readers expect. Pixel size and Z step that
+    the layout states have precedence over what the files say.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     if p_count > 1:
         loops.append(XYPosLoop(positions=positions))
     if z_count > 1:
-        loops.append(ZStackLoop(count=z_count, step_um=_z_step(sequence, grid, z_count)))
+        loops.append(ZStackLoop(count=z_count, step_um=_z_step(sequence, grid, z_count) or 1.0))
     return ConversionPlan(
         title=sequence.title,
         sources=grid,
@@ -125,7 +126,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         ),
         frames=frames,
         sources_digest=_digest(grid),
-        assumptions=tuple(_assumptions(sequence, grid, t_count, z_count)),
+        assumptions=tuple(_assumptions(sequence, grid)),
     )
 
 
@@ -152,26 +153,32 @@ def _bottom_to_top(
     grid: tuple[tuple[FrameFile, ...], ...], z_count: int
 ) -> tuple[tuple[FrameFile, ...], ...]:
     """Return the frames with the planes of each stack turned round where stage Z falls."""
-    first, last = grid[0][0].info.stage_um, grid[z_count - 1][0].info.stage_um
-    if first is None or last is None or first[2] <= last[2]:
-        return grid
     stacks = (grid[start : start + z_count] for start in range(0, len(grid), z_count))
-    return tuple(frame for stack in stacks for frame in reversed(stack))
+    return tuple(
+        frame for stack in stacks for frame in (reversed(stack) if _height_um(stack) < 0 else stack)
+    )
 
 
-def _assumptions(
-    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], t_count: int, z_count: int
-) -> Iterator[str]:
+def _height_um(stack: Sequence[Sequence[FrameFile]]) -> float:
+    """Return how much higher the last plane of a stack is than the first, um; 0 when unknown."""
+    first, last = (_stage(channels).get("z_um") for channels in (stack[0], stack[-1]))
+    return 0.0 if first is None or last is None else last - first
+
+
+def _assumptions(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]]) -> Iterator[str]:
     """Yield what had to be assumed."""
     calibration = sequence.layout.calibration
+    t_count, p_count, z_count, _ = sequence.sizes()
     info = grid[0][0].info
     if calibration.pixel_size_um is None and info.pixel_size_um is None:
         yield "the pixel size is unknown; the file is not calibrated"
-    if z_count > 1 and calibration.z_step_um is None and info.stage_um is None:
+    if z_count > 1 and _z_step(sequence, grid, z_count) is None:
         yield "the Z step is unknown; 1 um is written"
-    timed = all(_acquired(channels) is not None for channels in grid)
-    if t_count > 1 and calibration.period_ms is None and not timed:
-        yield "acquisition times are unknown; the modification times of the files are written"
+    if p_count > 1 and info.stage_um is None:
+        yield "stage positions are unknown; 0 is written"
+    if any(_acquired(channels) is None for channels in grid):
+        what = "start" if calibration.period_ms is not None or t_count == 1 else "times"
+        yield f"the {what} of the acquisition: modification times of the files are written"
 
 
 def _times(
@@ -188,8 +195,9 @@ def _times(
     else:
         points = [grid[t * per_point : (t + 1) * per_point] for t in range(t_count)]
         changed = [min(f.key.mtime_ns for cs in point for f in cs) for point in points]
+        risen = list(itertools.accumulate(changed, max))  # copied files may be out of order
         times = [
-            t * period if period else (changed[t] - min(changed)) / 1e6
+            t * period if period else (risen[t] - risen[0]) / 1e6
             for t in range(t_count)
             for _ in range(per_point)
         ]
@@ -199,10 +207,14 @@ def _times(
 
 
 def _distinct(times: Sequence[float]) -> list[float]:
-    """Return times of which none equals the one before, as readers expect."""
+    """Return times with small steps between equal ones, which do not reach the next time."""
+    groups = [(time, len(list(equal))) for time, equal in itertools.groupby(times)]
     distinct: list[float] = []
-    for before, time in zip([None, *times], times, strict=False):
-        distinct.append(distinct[-1] + _TIME_STEP_MS if time == before else time)
+    for index, (time, count) in enumerate(groups):
+        step = _TIME_STEP_MS
+        if index + 1 < len(groups) and groups[index + 1][0] > time:
+            step = min(step, (groups[index + 1][0] - time) / count)
+        distinct += [time + number * step for number in range(count)]
     return distinct
 
 
@@ -224,8 +236,9 @@ def _started(grid: Sequence[Sequence[FrameFile]]) -> datetime:
 
 def _stage(channels: Sequence[FrameFile]) -> dict[str, float]:
     """Return the stage position of a frame's first channel, by field of `FrameMetadata`."""
-    stage = channels[0].info.stage_um
-    return {} if stage is None else dict(zip(("x_um", "y_um", "z_um"), stage, strict=True))
+    stage = channels[0].info.stage_um or (None, None, None)
+    named = zip(("x_um", "y_um", "z_um"), stage, strict=True)
+    return {name: value for name, value in named if value is not None}
 
 
 def _positions(
@@ -241,14 +254,13 @@ def _positions(
     )
 
 
-def _z_step(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], z_count: int) -> float:
-    """Return the configured Z step, else the one of the files, else 1 um."""
+def _z_step(
+    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], z_count: int
+) -> float | None:
+    """Return the configured Z step, else that of the first stack, um; None when unknown."""
     if sequence.layout.calibration.z_step_um is not None:
         return sequence.layout.calibration.z_step_um
-    bottom, top = grid[0][0].info.stage_um, grid[z_count - 1][0].info.stage_um
-    if bottom is not None and top is not None and bottom[2] != top[2]:
-        return round(abs(top[2] - bottom[2]) / (z_count - 1), 6)
-    return 1.0
+    return round(abs(_height_um(grid[:z_count])) / (z_count - 1), 6) or None
 
 
 def _channels(sequence: ImageSequence) -> tuple[Channel, ...]:

@@ -86,7 +86,7 @@ def convert(
         If the disk is full or a file is not accessible.
     """
     try:
-        _write(plan, output, replace, progress, cancelled)
+        size = _write(plan, output, replace, progress, cancelled)
     except OSError as error:
         if error.filename is None:  # such as "no space left on device"
             error.filename = os.fspath(output)
@@ -94,7 +94,7 @@ def convert(
     return ConversionResult(
         output=output,
         frame_count=len(plan.sources),
-        size=output.stat().st_size,
+        size=size,
         assumptions=plan.assumptions,
     )
 
@@ -105,8 +105,8 @@ def _write(
     replace: bool,
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool],
-) -> None:
-    """Write, verify and publish a file."""
+) -> int:
+    """Write, verify and publish a file; return its size, bytes."""
 
     def check(written: Path) -> None:
         verify_file(written, plan, digests, cancelled)
@@ -132,3 +132,4 @@ def _write(
             digests.append(pixel_digest(pixels))
             if progress is not None:
                 progress(index + 1, len(plan.sources))
+    return writer.size

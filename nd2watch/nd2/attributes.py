@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _UNSIGNED = 1
 _UNCOMPRESSED = 2
 _MAX_SIDE = 2**31 - 1
+_MAX_ROW = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,9 @@ class ImageAttributes:
             value = getattr(self, name)
             if not 1 <= value <= _MAX_SIDE:
                 raise FormatError(f"{name} is {value}; it must be at least 1 and below 2**31")
+
+        if self.row_stride > _MAX_ROW:
+            raise FormatError(f"a row of {self.row_stride} bytes is longer than ND2 can hold")
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:

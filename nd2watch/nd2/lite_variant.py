@@ -178,7 +178,6 @@ def _encode_value(name: str, item: Item, start: int) -> tuple[int, bytes]:
 
 def _encode_level(pairs: Sequence[tuple[str, Item]], start: int) -> bytes:
     """Return a level's value: count, length, children, offset table."""
-    children = b""
     offsets: list[tuple[bytes, int]] = []
     parts: list[bytes] = []
     position = start

@@ -55,6 +55,11 @@ class Nd2Writer:
     replace : bool, default False
         Replace an existing `path`.
 
+    Attributes
+    ----------
+    size : int
+        Bytes of the completed file; 0 before.
+
     Raises
     ------
     FormatError
@@ -91,6 +96,7 @@ class Nd2Writer:
         self._path = Path(path)
         self._replace = replace
         self._pending: PendingFile | None = None
+        self.size = 0
         self._places: dict[str, ChunkPlace] = {}
         self._frames = FrameTable()
 
@@ -158,15 +164,19 @@ class Nd2Writer:
         self._file.write(chunks.encode_signature())
         if self.experiment.loops:
             self._write_tree(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
-        self._write_tree(spec.CALIBRATION, "SLxCalibration", self.picture.encode_calibration())
+        if self.picture.pixel_size_um is not None:  # readers do not look at its bValid
+            tree = self.picture.encode_calibration()
+            self._write_tree(spec.CALIBRATION, "SLxCalibration", tree)
         self._write_tree(
             spec.PICTURE, "SLxPictureMetadata", self.picture.encode(first, self._home_z(first))
         )
 
     def _home_z(self, first: FrameMetadata) -> float:
-        """Return the Z of the home plane, given that of the first."""
+        """Return the Z of the home plane, given that of the first; 0 when unknown."""
         stack = self.experiment.z_stack
-        return (first.z_um or 0.0) + (stack.home_index * stack.step_um if stack else 0.0)
+        if first.z_um is None:
+            return 0.0
+        return first.z_um + (stack.home_index * stack.step_um if stack else 0.0)
 
     def _write_tail(self) -> None:
         """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
@@ -225,6 +235,7 @@ class Nd2Writer:
                 f"{written} of {self.attributes.frame_count} frames were written to {self._path}"
             )
         self._write_tail()
+        self.size = self._file.tell()
         pending.sync()
         if self._check is not None:
             self._check(pending.path)

@@ -33,10 +33,14 @@ class Collection:
         Files with other content for a place that is taken; while there are any, it waits.
     copies : dict from Path to Coordinate
         Files with the same content as one that is taken.
+    misfits : set of Path
+        Files that were refused because most frames have another format.
+    blocked_by : Path, optional
+        Output of other content that is in the way.
     differing : set of Path
         Frames that were reported to differ from the others.
     files : set of Path
-        Files in the folder that were taken for it.
+        Usable files in the folder that are its own.
     late : int
         Frames that came after it was published.
     attempts : int
@@ -52,6 +56,8 @@ class Collection:
     misfit_reported: bool = False
     rivals: dict[Path, Coordinate] = field(default_factory=dict)
     copies: dict[Path, Coordinate] = field(default_factory=dict)
+    misfits: set[Path] = field(default_factory=set)
+    blocked_by: Path | None = None
     differing: set[Path] = field(default_factory=set)
     files: set[Path] = field(default_factory=set)
     late: int = 0
@@ -93,9 +99,10 @@ class Collection:
         self.state = "published"
         self.attempts = 0
         self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
-        self.rivals, self.copies, self.differing = {}, {}, set()
+        self.rivals, self.copies, self.misfits, self.differing = {}, {}, set(), set()
 
     def reopen(self) -> None:
         """Take it up again."""
         if self.state in ("queued", "failed"):
             self.state = "collecting"
+            self.blocked_by = None

@@ -207,17 +207,18 @@ class Daemon:
                     intake.notice(path, now)
         self._dispatcher.settle(self._intakes, now)
         for intake in self._intakes.values():
-            intake.advance(
-                now,
-                patient=not self._once,
-                enough=lambda: self._clock.monotonic() - now > _LONGEST_TURN_S,
-            )
+            until = self._clock.monotonic() + _LONGEST_TURN_S
+            intake.advance(now, patient=not self._once, enough=self._is_later(until))
             for collection in intake.ready(now):
                 if not self._stopping:
                     self._dispatcher.submit(intake, collection)
             if not self._once:
                 intake.report_stalled(now)
         self._report_health()
+
+    def _is_later(self, moment: float) -> Callable[[], bool]:
+        """Return a function that tells whether a moment has passed."""
+        return lambda: self._clock.monotonic() > moment
 
     def _obey(self) -> None:
         """Take the wishes of signals and of the scheduler."""

@@ -42,7 +42,7 @@ class Dispatcher:
     Attributes
     ----------
     published, failed : int
-        Sequences since the start.
+        Conversions since the start; each attempt that failed counts.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Dispatcher:
             output=output,
         )
         for assumption in plan.assumptions:
-            self._log.warning("assumed", sequence=sequence.title, reason=assumption)
+            self._log.info("assumed", sequence=sequence.title, reason=assumption)
         self._scheduler.convert(f"convert {output}", lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
@@ -126,7 +126,8 @@ class Dispatcher:
             intake = intakes.get(outcome.job.watch)
             collection = intake.collections.get(outcome.job.key) if intake else None
             self._report(outcome)
-            if intake is not None and collection is not None:
+            # After a reload the sequence is collected anew, and not by this job's plan.
+            if intake is not None and collection is not None and collection.state == "queued":
                 act_on(outcome, intake, collection, now)
 
     def _report(self, outcome: Outcome) -> None:
@@ -157,6 +158,7 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
     """Bring a sequence into the state that follows from an outcome."""
     if outcome.end in ("published", "present"):
         collection.close()
+        intake.drop_if_empty(outcome.job.key)
     elif outcome.end in ("changed", "cancelled"):
         intake.recheck(collection, now)
     elif outcome.end == "blocked":
@@ -172,3 +174,4 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         intake.drop(collection, outcome.error.path, str(outcome.error), now)
     else:
         collection.state = "failed"
+        collection.blocked_by = outcome.job.output if outcome.end == "conflict" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
@@ -87,6 +88,9 @@ class Intake:
         self._passed_over &= present
         for path in present | self._known.keys():
             self.notice(path, now)
+        for collection in self.collections.values():
+            if collection.blocked_by and not os.path.lexists(collection.blocked_by):
+                collection.reopen()
         for folder in sorted(self._unreadable - self._unreadable_now):
             self._log.info("folder_available", folder=folder)
         self._unreadable &= self._unreadable_now
@@ -108,12 +112,18 @@ class Intake:
         except OSError as error:
             self._report_unreadable(path.parent, error)
             return
-        if key is not None and self._known.get(path) == key:
+        known = self._known.get(path)
+        if key is not None and known == key:
             return
         name = self._parse(path, now)
         if name is None:
             return
-        self._forget(path, name, now)
+        collection = self.collections.get(name.sequence)
+        published = collection is not None and collection.state == "published"
+        if published and key is not None and known is not None and key.same_content(known):
+            self._known[path] = key  # only its name, rights or the like changed
+            return
+        self._forget(path, name, now, gone=key is None)
         if key is not None:
             self._settling.observe(path, key, now)
         else:
@@ -127,25 +137,42 @@ class Intake:
             return self.watch.layout.parse(path.relative_to(self.watch.root))
         except (LayoutError, ValueError) as error:
             self._passed_over.add(path)
-            self._limited.tell(now, "warning", "file_passed_over", path=path, reason=str(error))
+            self._tell(now, "warning", "file_passed_over", path, reason=str(error))
             return None
 
-    def _forget(self, path: Path, name: FrameName, now: float) -> None:
-        """Drop what is known of a file that changed or went; its doubles get another chance."""
+    def _forget(self, path: Path, name: FrameName, now: float, *, gone: bool) -> None:
+        """Drop what is known of a file that changed or went."""
         known = self._known.pop(path, None)
         collection = self.collections.get(name.sequence)
         if known is None or collection is None:
             return
-        freed = collection.discard(path)
         if collection.state == "published":
-            if not collection.files:  # the folder was cleared: the name is free for a new one
-                del self.collections[name.sequence]
+            if gone:
+                collection.files.discard(path)
+            self.drop_if_empty(name.sequence)
             return
+        self._release(collection, path, now)
+        collection.misfits.discard(path)
+        for misfit in collection.misfits.copy():  # another format may be the usual one now
+            self._look_again(misfit, now)
         if collection.state == "failed":
             collection.reopen()
-        for double in freed:
-            self._known[double] = _NEVER
-            self.notice(double, now)
+
+    def drop_if_empty(self, key: SequenceKey) -> None:
+        """Forget a published sequence without files: its name is free for a new one."""
+        collection = self.collections[key]
+        if collection.state == "published" and not collection.files:
+            del self.collections[key]
+
+    def _release(self, collection: Collection, path: Path, now: float) -> None:
+        """Take a file out of its sequence; its doubles get another chance."""
+        for double in collection.discard(path):
+            self._look_again(double, now)
+
+    def _look_again(self, path: Path, now: float) -> None:
+        """Treat a file as if it had changed."""
+        self._known[path] = _NEVER
+        self.notice(path, now)
 
     def advance(
         self, now: float, *, patient: bool = True, enough: Callable[[], bool] = lambda: False
@@ -185,7 +212,7 @@ class Intake:
             tries, quiet_s = self._settling.postpone(path, now)
             if patient and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
                 level = "info" if tries == 1 else "debug"
-                self._limited.tell(now, level, "frame_not_ready", path=path, reason=str(error))
+                self._tell(now, level, "frame_not_ready", path, reason=str(error))
                 return
             self.refuse(path, key, str(error), now)
         except SourceError as error:
@@ -197,7 +224,7 @@ class Intake:
             if frame.info.tail_is_zero:
                 if self._settling.postpone(path, now, _ZERO_TAIL_WAIT)[0] == 1:
                     return
-                self._limited.tell(now, "warning", "frame_ends_in_zeros", path=path)
+                self._tell(now, "warning", "frame_ends_in_zeros", path)
             self._settling.forget(path)
             self._take(frame, now)
 
@@ -206,7 +233,7 @@ class Intake:
         self._settling.forget(path)
         self._known[path] = key
         self.refused += 1
-        self._limited.tell(now, "error", "frame_refused", path=path, reason=reason)
+        self._tell(now, "error", "frame_refused", path, reason=reason)
 
     def _take(self, frame: FrameFile, now: float) -> None:
         """Put a usable frame into its sequence."""
@@ -220,11 +247,11 @@ class Intake:
         collection.files.add(frame.path)
         if collection.state == "published":
             collection.late += 1
-            self._limited.tell(
+            self._tell(
                 now,
                 "warning" if collection.late == 1 else "debug",
                 "frame_came_late",
-                path=frame.path,
+                frame.path,
                 sequence=collection.sequence.title,
                 reason="its sequence is published already; the ND2 file stays as it is",
             )
@@ -244,16 +271,14 @@ class Intake:
         place = describe(coordinate)
         if filecmp.cmp(path, present, shallow=False):
             collection.copies[path] = coordinate
-            self._limited.tell(
-                now, "warning", "frame_doubled", path=path, same_as=present, coordinate=place
-            )
+            self._tell(now, "warning", "frame_doubled", path, same_as=present, coordinate=place)
             return
         collection.rivals[path] = coordinate
-        self._limited.tell(
+        self._tell(
             now,
             "error",
             "frame_conflict",
-            path=path,
+            path,
             other=present,
             coordinate=place,
             reason="both files claim this place; the sequence waits until one is removed",
@@ -273,11 +298,12 @@ class Intake:
         for frame in odd or sequence.rare_frames(_RARE):
             reason = f"it is {frame.info.format_text}, most frames of the sequence are {usual}"
             if odd:
-                sequence.discard(frame.path)
+                collection.misfits.add(frame.path)
+                self._release(collection, frame.path, now)
                 self.refuse(frame.path, frame.key, reason, now)
             elif frame.path not in collection.differing:
                 collection.differing.add(frame.path)
-                self._limited.tell(now, "warning", "frame_differs", path=frame.path, reason=reason)
+                self._tell(now, "warning", "frame_differs", frame.path, reason=reason)
 
     def recheck(self, collection: Collection, now: float) -> None:
         """Look at all files of a sequence again, after one changed under a conversion."""
@@ -289,13 +315,17 @@ class Intake:
         """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
         frames = [f for f in collection.sequence.frames.values() if f.path == path]
         for frame in frames:
-            collection.sequence.discard(path)
+            self._release(collection, path, now)
             self.refuse(path, frame.key, reason, now)
         collection.reopen()
 
     def ready(self, now: float) -> list[Collection]:
         """Return the sequences that can be converted now."""
         return [c for c in self.collections.values() if c.is_ready(now)]
+
+    def _tell(self, now: float, level: str, event: str, path: Path, **fields: object) -> None:
+        """Log an event about a file, so many a minute of its folder."""
+        self._limited.tell(now, (event, path.parent), level, event, path=path, **fields)
 
     def report_stalled(self, now: float, *, all_open: bool = False) -> None:
         """Log what sequences lack that got no frame for long, each time once.
@@ -307,6 +337,7 @@ class Intake:
         all_open : bool, default False
             Log every open sequence, however young.
         """
+        self._limited.flush(now)
         for collection in self.collections.values():
             idle = now - collection.progressed >= self._service.stalled_s
             if collection.state != "collecting" or collection.is_whole:

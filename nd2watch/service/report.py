@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from structlog.typing import FilteringBoundLogger
 
-_MOST: Final = 20
+_MOST: Final = 100
 _WINDOW_S: Final = 60.0
 
 
@@ -17,11 +19,13 @@ class _Window:
     """How often an event came since its window began."""
 
     began: float
+    event: str
     count: int = 0
+    last: dict[str, Any] = field(default_factory=dict)
 
 
 class LimitedLog:
-    """Shows so many of each event a minute; the others are shown at level debug, and counted.
+    """Shows 100 of each event a minute; the others are shown at level debug, and counted.
 
     Parameters
     ----------
@@ -31,24 +35,36 @@ class LimitedLog:
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[Hashable, _Window] = {}
 
-    def tell(self, now: float, level: str, event: str, **fields: Any) -> None:
+    def tell(self, now: float, about: Hashable, level: str, event: str, **fields: Any) -> None:
         """Log an event.
 
         Parameters
         ----------
         now : float
             Monotonic seconds.
+        about : hashable
+            What is counted together.
         level, event : str
             Level and name of the event.
         **fields
             Its data.
         """
-        window = self._windows.setdefault(event, _Window(now))
-        if now - window.began >= _WINDOW_S:
-            self._windows[event] = window = _Window(now)
+        window = self._windows.setdefault(about, _Window(now, event))
         window.count += 1
+        window.last = fields
         getattr(self._log, level if window.count <= _MOST else "debug")(event, **fields)
-        if window.count == _MOST:
-            self._log.warning("more_of_the_same", of=event, reason="shown at level debug only")
+
+    def flush(self, now: float) -> None:
+        """Report what was left out in windows that have ended."""
+        ended = [k for k, window in self._windows.items() if now - window.began >= _WINDOW_S]
+        for about in ended:
+            window = self._windows.pop(about)
+            if window.count > _MOST:
+                self._log.warning(
+                    "more_of_the_same",
+                    of=window.event,
+                    left_out=window.count - _MOST,
+                    **window.last,
+                )

@@ -35,6 +35,10 @@ class FileKey:
     inode: int
     device: int
 
+    def same_content(self, other: FileKey) -> bool:
+        """Return whether the content is the same as far as size and change time tell."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
     @classmethod
     def of_status(cls, status: os.stat_result) -> FileKey:
         """Return the key in a result of `os.stat`."""
@@ -71,7 +75,7 @@ class SourceInfo:
     pixel_size_um : float, optional
         Edge of a pixel in the sample, um.
     stage_um : tuple of float, optional
-        Stage position (X, Y, Z), um.
+        Stage position (X, Y, Z), um; Z may be unknown.
     tail_is_zero : bool
         The end of the pixel data is all zero, as in a file that is not filled yet.
     """
@@ -81,7 +85,7 @@ class SourceInfo:
     dtype: np.dtype[np.generic]
     acquired: datetime | None = None
     pixel_size_um: float | None = None
-    stage_um: tuple[float, float, float] | None = None
+    stage_um: tuple[float, float, float | None] | None = None
     tail_is_zero: bool = False
 
     @property

@@ -22,12 +22,12 @@ class PlaneRecord:
     pixel_size_um : float, optional
         Edge of a pixel in the sample, um.
     stage_um : tuple of float, optional
-        Stage position (X, Y, Z), um.
+        Stage position (X, Y, Z), um; Z may be unknown.
     """
 
     acquired: datetime | None = None
     pixel_size_um: float | None = None
-    stage_um: tuple[float, float, float] | None = None
+    stage_um: tuple[float, float, float | None] | None = None
 
 
 def read_plane_record(tiff: tifffile.TiffFile) -> PlaneRecord | None:
@@ -47,7 +47,7 @@ def read_plane_record(tiff: tifffile.TiffFile) -> PlaneRecord | None:
     return PlaneRecord(
         acquired=acquired.astimezone() if isinstance(acquired, datetime) else None,
         pixel_size_um=size if calibrated and in_um else None,
-        stage_um=None if x is None or y is None else (x, y, z or 0.0),
+        stage_um=None if x is None or y is None else (x, y, z),
     )
 
 
