@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import sys
 from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nd2
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nd2watch.convert import collect_folder, convert, convert_folder, plan_conversion
 from nd2watch.errors import (
@@ -24,12 +28,11 @@ from nd2watch.errors import (
     SourceError,
     VerificationFailed,
 )
-from nd2watch.sources import encode_frame
+from nd2watch.experiment import Calibration, ImageSequence, Layout, compile_pattern
+from nd2watch.sources import FileKey, FrameFile, SourceInfo, encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.oracles import VendorSdk
 
 SIZES = [(t, p, z) for t in (1, 3) for p in (1, 2) for z in (1, 4)]
@@ -303,9 +306,79 @@ def test_what_had_to_be_assumed_is_told(tmp_path: Path) -> None:
     what = acquisition()
     write(tmp_path / "in", what)
     told = convert_folder(tmp_path / "in", tmp_path / "a.nd2", layout_of(what)).assumptions
-    assert [text.split(" ")[1] for text in told] == ["pixel", "Z", "times"]
+    about = ["the pixel size", "the Z step", "stage positions", "the times of the acquisition"]
+    assert [text.startswith(start) for text, start in zip(told, about, strict=True)] == [True] * 4
     layout = layout_of(what, pixel_size_um=0.2, z_step_um=0.3, period_ms=500)
-    assert convert_folder(tmp_path / "in", tmp_path / "b.nd2", layout).assumptions == ()
+    told = convert_folder(tmp_path / "in", tmp_path / "b.nd2", layout).assumptions
+    about = ["stage positions", "the start of the acquisition"]
+    assert [text.startswith(start) for text, start in zip(told, about, strict=True)] == [True] * 2
+
+
+def test_an_unknown_pixel_size_is_not_shown_as_one(tmp_path: Path) -> None:
+    what = acquisition()
+    write(tmp_path / "in", what)
+    convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert not (file.metadata.channels or [])[0].volume.axesCalibrated[0]
+    # nd2reader and Bio-Formats take any pixel size in this chunk for true.
+    assert b"ImageCalibrationLV" not in (tmp_path / "o.nd2").read_bytes()
+
+
+def test_each_stack_is_turned_round_by_its_own_positions(tmp_path: Path) -> None:
+    what = acquisition(t=1, p=2, z=3, channels=("DAPI",))
+    sources = write(tmp_path / "in", what)
+    for (_, p, z, _), path in sources.items():
+        place = {"stage-position-x": p, "stage-position-y": p, "z-position": (5 + z, 7 - z)[p]}
+        tifffile.imwrite(path, tifffile.imread(path), **metaseries(**place))  # type: ignore[arg-type]
+    convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert [event["Z Coord [µm]"] for event in file.events()] == [5, 6, 7, 5, 6, 7]
+
+
+def test_a_stack_of_unknown_heights_has_no_known_step(tmp_path: Path) -> None:
+    what = acquisition(t=1, p=1, z=3, channels=("DAPI",))
+    for path in write(tmp_path / "in", what).values():
+        place = {"stage-position-x": 1, "stage-position-y": 1}
+        tifffile.imwrite(path, tifffile.imread(path), **metaseries(**place))  # type: ignore[arg-type]
+    result = convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
+    assert any("Z step is unknown" in text for text in result.assumptions)
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert "Z Coord [µm]" not in file.events()[0]
+
+
+@given(
+    changed=st.lists(st.integers(0, 10**13), min_size=1, max_size=5),
+    planes=st.integers(1, 4),
+    period=st.sampled_from([None, 0.0001, 0.5, 60000.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_times_that_files_do_not_carry_rise_from_frame_to_frame(
+    changed: list[int], planes: int, period: float | None
+) -> None:
+    layout = Layout(
+        pattern=compile_pattern("t{t}_z{z}.tif"), calibration=Calibration(period_ms=period)
+    )
+    sequence = ImageSequence(layout, ())
+    info = SourceInfo(height=2, width=2, dtype=np.dtype("uint8"))
+    for t, moment in enumerate(changed):
+        for z in range(planes):
+            key = FileKey(size=1, mtime_ns=moment, ctime_ns=0, inode=1, device=1)
+            frame = FrameFile(path=Path(f"t{t}_z{z}.tif"), key=key, info=info)
+            sequence.add((str(t), "", str(z), ""), frame)
+    times = [frame.time_ms for frame in plan_conversion(sequence).frames]
+    assert times[0] == 0
+    assert all(before < after for before, after in pairwise(times))
+
+
+def test_a_file_that_is_taken_away_at_once_was_published_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = acquisition()
+    write(tmp_path / "in", what)
+    monkeypatch.setattr("nd2watch.host.sync_folder", lambda folder: (folder / "o.nd2").unlink())
+    result = convert_folder(tmp_path / "in", tmp_path / "out" / "o.nd2", layout_of(what))
+    assert result.frame_count == 12
+    assert result.size > 0
 
 
 def test_the_configured_period_gives_the_times(tmp_path: Path) -> None:

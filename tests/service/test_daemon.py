@@ -182,15 +182,21 @@ def test_a_root_that_is_made_again_is_watched_again(tmp_path: Path, config: Path
         assert service.terminate() == 0
 
 
-def test_an_output_of_other_content_is_never_touched(tmp_path: Path, config: Path) -> None:
+def test_an_output_of_other_content_is_never_touched_and_may_be_moved_away(
+    tmp_path: Path, config: Path
+) -> None:
+    config.write_text(CONFIG.format(scan=0.5))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.nd2").write_text("precious")
     write(tmp_path / "in" / "a", acquisition())
     with ServiceProcess(config) as service:
         failed = service.wait_for("conversion_failed")
         assert "move it away" in failed["reason"]
+        assert (tmp_path / "out" / "a.nd2").read_text() == "precious"
+        (tmp_path / "out" / "a.nd2").rename(tmp_path / "out" / "moved.nd2")
+        service.wait_for("published")
         assert service.terminate() == 0
-    assert (tmp_path / "out" / "a.nd2").read_text() == "precious"
+    assert (tmp_path / "out" / "moved.nd2").read_text() == "precious"
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
