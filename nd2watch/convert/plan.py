@@ -177,8 +177,9 @@ def _assumptions(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]]) -
     if p_count > 1 and info.stage_um is None:
         yield "stage positions are unknown; 0 is written"
     if any(_acquired(channels) is None for channels in grid):
-        what = "start" if calibration.period_ms is not None or t_count == 1 else "times"
-        yield f"the {what} of the acquisition: modification times of the files are written"
+        start_only = calibration.period_ms is not None or t_count == 1
+        what = "start of the acquisition is" if start_only else "times of the acquisition are"
+        yield f"the {what} unknown; modification times of the files are written"
 
 
 def _times(

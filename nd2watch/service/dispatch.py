@@ -94,7 +94,7 @@ class Dispatcher:
             output=output,
         )
         for assumption in plan.assumptions:
-            self._log.info("assumed", sequence=sequence.title, reason=assumption)
+            self._log.info("assumed", watch=watch.name, sequence=sequence.title, reason=assumption)
         self._scheduler.convert(f"convert {output}", lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
