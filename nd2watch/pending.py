@@ -56,14 +56,13 @@ class PendingFile:
         os.fsync(self.file.fileno())
 
     def publish(self) -> None:
-        """Give the file its final name.
+        """Give the file, which `sync` has put on the disk, its final name.
 
         Raises
         ------
         OutputExists
             If the name was taken meanwhile; the temporary file stays for `__exit__` to remove.
         """
-        self.sync()
         self.file.close()
         try:
             host.publish(self.path, self.final, replace=self._replace)

@@ -94,7 +94,8 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     t_count, p_count, z_count, c_count = sequence.sizes()
     grid = _bottom_to_top(tuple(tuple(channels) for channels in sequence.grid()), z_count)
     info = grid[0][0].info
-    starts, times = _times(sequence, grid, t_count)
+    acquired = _acquired(grid)
+    starts, times = _times(sequence, grid, t_count, acquired)
     frames = tuple(
         FrameMetadata(time_ms=time, **_stage(channels))
         for time, channels in zip(times, grid, strict=True)
@@ -122,11 +123,11 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         picture=Picture(
             channels=_channels(sequence),
             pixel_size_um=sequence.layout.calibration.pixel_size_um or info.pixel_size_um,
-            started=_started(grid),
+            started=_started(grid, acquired),
         ),
         frames=frames,
         sources_digest=_digest(grid),
-        assumptions=tuple(_assumptions(sequence, grid)),
+        assumptions=tuple(_assumptions(sequence, grid, timed=bool(acquired))),
     )
 
 
@@ -165,7 +166,9 @@ def _height_um(stack: Sequence[Sequence[FrameFile]]) -> float:
     return 0.0 if first is None or last is None else last - first
 
 
-def _assumptions(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]]) -> Iterator[str]:
+def _assumptions(
+    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], *, timed: bool
+) -> Iterator[str]:
     """Yield what had to be assumed."""
     calibration = sequence.layout.calibration
     t_count, p_count, z_count, _ = sequence.sizes()
@@ -176,23 +179,24 @@ def _assumptions(sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]]) -
         yield "the Z step is unknown; 1 um is written"
     if p_count > 1 and info.stage_um is None:
         yield "stage positions are unknown; 0 is written"
-    if any(_acquired(channels) is None for channels in grid):
+    if not timed:
         start_only = calibration.period_ms is not None or t_count == 1
         what = "start of the acquisition is" if start_only else "times of the acquisition are"
         yield f"the {what} unknown; modification times of the files are written"
 
 
 def _times(
-    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], t_count: int
+    sequence: ImageSequence,
+    grid: Sequence[Sequence[FrameFile]],
+    t_count: int,
+    acquired: Sequence[datetime],
 ) -> tuple[list[float], list[float]]:
     """Return the start of each time point and the time of each frame, ms."""
     per_point = len(grid) // t_count
-    acquired = [_acquired(channels) for channels in grid]
-    known = [moment for moment in acquired if moment is not None]
     period = sequence.layout.calibration.period_ms
-    if len(known) == len(grid):
-        first = min(known)
-        times = [(moment - first) / timedelta(milliseconds=1) for moment in known]
+    if acquired:
+        first = min(acquired)
+        times = [(moment - first) / timedelta(milliseconds=1) for moment in acquired]
     else:
         points = [grid[t * per_point : (t + 1) * per_point] for t in range(t_count)]
         changed = [min(f.key.mtime_ns for cs in point for f in cs) for point in points]
@@ -219,18 +223,17 @@ def _distinct(times: Sequence[float]) -> list[float]:
     return distinct
 
 
-def _acquired(channels: Sequence[FrameFile]) -> datetime | None:
-    """Return when the first channel of a frame was taken."""
-    moments = [frame.info.acquired for frame in channels if frame.info.acquired is not None]
-    return min(moments) if len(moments) == len(channels) else None
+def _acquired(grid: Sequence[Sequence[FrameFile]]) -> list[datetime]:
+    """Return when each frame was taken, its earliest channel; nothing unless all files tell."""
+    moments = [[frame.info.acquired for frame in channels] for channels in grid]
+    known = [[moment for moment in times if moment is not None] for times in moments]
+    return [min(times) for times in known] if moments == known else []
 
 
-def _started(grid: Sequence[Sequence[FrameFile]]) -> datetime:
+def _started(grid: Sequence[Sequence[FrameFile]], acquired: Sequence[datetime]) -> datetime:
     """Return when relative time 0 was: the earliest acquisition, else the earliest change."""
-    acquired = [_acquired(channels) for channels in grid]
-    known = [moment for moment in acquired if moment is not None]
-    if len(known) == len(grid):
-        return min(known)
+    if acquired:
+        return min(acquired)
     changed = min(frame.key.mtime_ns for channels in grid for frame in channels)
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=changed // 1000)
 

@@ -116,12 +116,16 @@ class Daemon:
         self._scheduler.start()
         if not self._once:
             self._observer.start()
-            interval = self._settings.service.scan_interval_s
-            self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
+            self._schedule_scans()
         self._make_intakes()
         self._observe_folders()
         self._notifier.ready("first scan")
         self._scan()
+
+    def _schedule_scans(self) -> None:
+        """Be woken for a scan at regular intervals."""
+        interval = self._settings.service.scan_interval_s
+        self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
 
     def _remove_orphans(self) -> None:
         """Delete what conversions of an earlier run left when that was killed."""
@@ -135,7 +139,7 @@ class Daemon:
     def _make_intakes(self) -> None:
         """Begin with empty hands: what there is follows from the files."""
         self._intakes = {
-            watch.name: Intake(watch, self._settings.service, self._log)
+            watch.name: Intake(watch, self._settings.service, self._clock, self._log)
             for watch in self._settings.watches
         }
 
@@ -169,7 +173,7 @@ class Daemon:
         for intake in self._intakes.values():
             root = intake.watch.root
             try:
-                intake.scan(self._clock.monotonic())
+                intake.scan()
             except OSError as error:
                 self._report_unavailable(intake, error)
             else:
@@ -204,16 +208,16 @@ class Daemon:
         for path in changes.paths:
             for intake in self._intakes.values():
                 if path.is_relative_to(intake.watch.root):
-                    intake.notice(path, now)
+                    intake.notice(path)
         self._dispatcher.settle(self._intakes, now)
         for intake in self._intakes.values():
             until = self._clock.monotonic() + _LONGEST_TURN_S
-            intake.advance(now, patient=not self._once, enough=self._is_later(until))
-            for collection in intake.ready(now):
+            intake.advance(patient=not self._once, enough=self._is_later(until))
+            for collection in intake.ready():
                 if not self._stopping:
                     self._dispatcher.submit(intake, collection)
             if not self._once:
-                intake.report_stalled(now)
+                intake.report_stalled()
         self._report_health()
 
     def _is_later(self, moment: float) -> Callable[[], bool]:
@@ -272,8 +276,7 @@ class Daemon:
             return
         self._settings = settings
         self._dispatcher.output_folder = settings.output_folder
-        interval = settings.service.scan_interval_s
-        self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
+        self._schedule_scans()
         self._make_intakes()
         roots = {watch.root for watch in settings.watches}
         self._unavailable &= roots
@@ -296,10 +299,9 @@ class Daemon:
         self._dispatcher.cancel()
         self._observer.stop()
         self._scheduler.stop()
-        now = self._clock.monotonic()
-        self._dispatcher.settle(self._intakes, now)
+        self._dispatcher.settle(self._intakes, self._clock.monotonic())
         for intake in self._intakes.values():
-            intake.report_stalled(now, all_open=True)
+            intake.report_stalled(all_open=True)
         self._log.info(
             "stopped",
             reason=self._stopping or "all done",

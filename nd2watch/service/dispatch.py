@@ -160,18 +160,18 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.close()
         intake.drop_if_empty(outcome.job.key)
     elif outcome.end in ("changed", "cancelled"):
-        intake.recheck(collection, now)
+        intake.recheck(collection)
     elif outcome.end == "blocked":
         collection.attempts += 1
         doublings = min(collection.attempts - 1, _MOST_DOUBLINGS)
         collection.retry_at = now + _FIRST_RETRY_S * 2**doublings
-        intake.recheck(collection, now)
+        intake.recheck(collection)
     elif (
         outcome.end == "unreadable"
         and isinstance(outcome.error, SourceError)
         and outcome.error.path is not None
     ):
-        intake.drop(collection, outcome.error.path, str(outcome.error), now)
+        intake.drop(collection, outcome.error.path, str(outcome.error))
     else:
         collection.state = "failed"
         collection.blocked_by = outcome.job.output if outcome.end == "conflict" else None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.clock import Clock
     from nd2watch.config import ServiceConfig
     from nd2watch.experiment import Coordinate, FrameName, SequenceKey
     from nd2watch.service.settings import Watch
@@ -42,6 +43,8 @@ class Intake:
         Folder and layout.
     service : ServiceConfig
         Times.
+    clock : Clock
+        Measures quiet times and stand-stills.
     log : bound logger
         Gets an event for each thing that a person may want to know.
 
@@ -53,14 +56,17 @@ class Intake:
         Files that could not be used.
     """
 
-    def __init__(self, watch: Watch, service: ServiceConfig, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, watch: Watch, service: ServiceConfig, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
         self.watch = watch
+        self._clock = clock
         self.collections: dict[SequenceKey, Collection] = {}
         self.refused = 0
         self._service = service
         self._log = log.bind(watch=watch.name)
-        self._limited = LimitedLog(self._log)
-        self._settling = SettlingFiles(service.settle_s)
+        self._limited = LimitedLog(self._log, clock)
+        self._settling = SettlingFiles(service.settle_s, clock)
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
         self._unreadable: set[Path] = set()
@@ -75,7 +81,7 @@ class Intake:
         """Return when the next file wants to be looked at, monotonic seconds."""
         return self._settling.next_due()
 
-    def scan(self, now: float) -> None:
+    def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.
 
         Raises
@@ -87,7 +93,7 @@ class Intake:
         present = set(list_files(self.watch.root, self._report_unreadable))
         self._passed_over &= present
         for path in present | self._known.keys():
-            self.notice(path, now)
+            self.notice(path)
         for collection in self.collections.values():
             if collection.blocked_by and not os.path.lexists(collection.blocked_by):
                 collection.reopen()
@@ -103,7 +109,7 @@ class Intake:
             reason = f"{error}; the user of the service needs to read and enter it"
             self._log.error("folder_unavailable", folder=folder, reason=reason)
 
-    def notice(self, path: Path, now: float) -> None:
+    def notice(self, path: Path) -> None:
         """Look at a file that is new, changed or gone."""
         if path in self._passed_over:
             return
@@ -115,7 +121,7 @@ class Intake:
         known = self._known.get(path)
         if key is not None and known == key:
             return
-        name = self._parse(path, now)
+        name = self._parse(path)
         if name is None:
             return
         collection = self.collections.get(name.sequence)
@@ -123,13 +129,13 @@ class Intake:
         if published and key is not None and known is not None and key.same_content(known):
             self._known[path] = key  # only its name, rights or the like changed
             return
-        self._forget(path, name, now, gone=key is None)
+        self._forget(path, name, gone=key is None)
         if key is not None:
-            self._settling.observe(path, key, now)
+            self._settling.observe(path, key)
         else:
             self._settling.forget(path)
 
-    def _parse(self, path: Path, now: float) -> FrameName | None:
+    def _parse(self, path: Path) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
         if self.watch.layout.is_ignored(path.name):
             return None
@@ -137,10 +143,10 @@ class Intake:
             return self.watch.layout.parse(path.relative_to(self.watch.root))
         except (LayoutError, ValueError) as error:
             self._passed_over.add(path)
-            self._tell(now, "warning", "file_passed_over", path, reason=str(error))
+            self._tell("warning", "file_passed_over", path, reason=str(error))
             return None
 
-    def _forget(self, path: Path, name: FrameName, now: float, *, gone: bool) -> None:
+    def _forget(self, path: Path, name: FrameName, *, gone: bool) -> None:
         """Drop what is known of a file that changed or went."""
         known = self._known.pop(path, None)
         collection = self.collections.get(name.sequence)
@@ -151,10 +157,10 @@ class Intake:
                 collection.files.discard(path)
             self.drop_if_empty(name.sequence)
             return
-        self._release(collection, path, now)
+        self._release(collection, path)
         collection.misfits.discard(path)
         for misfit in collection.misfits.copy():  # another format may be the usual one now
-            self._look_again(misfit, now)
+            self._look_again(misfit)
         if collection.state == "failed":
             collection.reopen()
 
@@ -164,31 +170,27 @@ class Intake:
         if collection.state == "published" and not collection.files:
             del self.collections[key]
 
-    def _release(self, collection: Collection, path: Path, now: float) -> None:
+    def _release(self, collection: Collection, path: Path) -> None:
         """Take a file out of its sequence; its doubles get another chance."""
         for double in collection.discard(path):
-            self._look_again(double, now)
+            self._look_again(double)
 
-    def _look_again(self, path: Path, now: float) -> None:
+    def _look_again(self, path: Path) -> None:
         """Treat a file as if it had changed."""
         self._known[path] = _NEVER
-        self.notice(path, now)
+        self.notice(path)
 
-    def advance(
-        self, now: float, *, patient: bool = True, enough: Callable[[], bool] = lambda: False
-    ) -> None:
+    def advance(self, *, patient: bool = True, enough: Callable[[], bool] = lambda: False) -> None:
         """Take in the files that have settled.
 
         Parameters
         ----------
-        now : float
-            Monotonic seconds.
         patient : bool, default True
             Wait on for frames that are incomplete; else they are refused at the first look.
         enough : callable, optional
             Asked before each file whether to leave the others for the next call.
         """
-        for path, last in self._settling.due(now):
+        for path, last in self._settling.due():
             if enough():
                 break
             try:
@@ -198,44 +200,44 @@ class Intake:
             if key is None:
                 self._settling.forget(path)
             elif key == last:
-                self._open(path, key, now, patient=patient)
-            elif patient or self._settling.age(path, now) < self._service.give_up_s:
-                self._settling.observe(path, key, now)
+                self._open(path, key, patient=patient)
+            elif patient or self._settling.age(path) < self._service.give_up_s:
+                self._settling.observe(path, key)
             else:
-                self.refuse(path, key, f"{path} keeps changing", now)
+                self.refuse(path, key, f"{path} keeps changing")
 
-    def _open(self, path: Path, key: FileKey, now: float, *, patient: bool) -> None:
+    def _open(self, path: Path, key: FileKey, *, patient: bool) -> None:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
             frame = open_frame(path)
         except (FrameIncomplete, OSError) as error:
-            tries, quiet_s = self._settling.postpone(path, now)
+            tries, quiet_s = self._settling.postpone(path)
             if patient and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
                 level = "info" if tries == 1 else "debug"
-                self._tell(now, level, "frame_not_ready", path, reason=str(error))
+                self._tell(level, "frame_not_ready", path, reason=str(error))
                 return
-            self.refuse(path, key, str(error), now)
+            self.refuse(path, key, str(error))
         except SourceError as error:
-            self.refuse(path, key, str(error), now)
+            self.refuse(path, key, str(error))
         else:
             if frame.key != key:
-                self._settling.observe(path, frame.key, now)
+                self._settling.observe(path, frame.key)
                 return
             if frame.info.tail_is_zero:
-                if self._settling.postpone(path, now, _ZERO_TAIL_WAIT)[0] == 1:
+                if self._settling.postpone(path, _ZERO_TAIL_WAIT)[0] == 1:
                     return
-                self._tell(now, "warning", "frame_ends_in_zeros", path)
+                self._tell("warning", "frame_ends_in_zeros", path)
             self._settling.forget(path)
-            self._take(frame, now)
+            self._take(frame)
 
-    def refuse(self, path: Path, key: FileKey, reason: str, now: float) -> None:
+    def refuse(self, path: Path, key: FileKey, reason: str) -> None:
         """Report a file that cannot be used and leave it alone until it changes."""
         self._settling.forget(path)
         self._known[path] = key
         self.refused += 1
-        self._tell(now, "error", "frame_refused", path, reason=reason)
+        self._tell("error", "frame_refused", path, reason=reason)
 
-    def _take(self, frame: FrameFile, now: float) -> None:
+    def _take(self, frame: FrameFile) -> None:
         """Put a usable frame into its sequence."""
         name = self.watch.layout.parse(frame.path.relative_to(self.watch.root))
         collection = self.collections.get(name.sequence)
@@ -248,7 +250,6 @@ class Intake:
         if collection.state == "published":
             collection.late += 1
             self._tell(
-                now,
                 "warning" if collection.late == 1 else "debug",
                 "frame_came_late",
                 frame.path,
@@ -257,25 +258,25 @@ class Intake:
             )
             return
         present = collection.sequence.add(name.coordinate, frame)
-        collection.progressed, collection.stall_reported = now, False
+        collection.progressed = self._clock.monotonic()
+        collection.stall_reported = False
         if collection.state == "failed":
             collection.reopen()
         if present is not None:
-            self._compare(collection, name.coordinate, frame.path, present.path, now)
-        self._check(collection, now)
+            self._compare(collection, name.coordinate, frame.path, present.path)
+        self._check(collection)
 
     def _compare(
-        self, collection: Collection, coordinate: Coordinate, path: Path, present: Path, now: float
+        self, collection: Collection, coordinate: Coordinate, path: Path, present: Path
     ) -> None:
         """Report a second file for one place; with other content it blocks the sequence."""
         place = describe(coordinate)
         if filecmp.cmp(path, present, shallow=False):
             collection.copies[path] = coordinate
-            self._tell(now, "warning", "frame_doubled", path, same_as=present, coordinate=place)
+            self._tell("warning", "frame_doubled", path, same_as=present, coordinate=place)
             return
         collection.rivals[path] = coordinate
         self._tell(
-            now,
             "error",
             "frame_conflict",
             path,
@@ -284,7 +285,7 @@ class Intake:
             reason="both files claim this place; the sequence waits until one is removed",
         )
 
-    def _check(self, collection: Collection, now: float) -> None:
+    def _check(self, collection: Collection) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
         sequence = collection.sequence
         surplus = sequence.surplus()
@@ -299,45 +300,45 @@ class Intake:
             reason = f"it is {frame.info.format_text}, most frames of the sequence are {usual}"
             if odd:
                 collection.misfits.add(frame.path)
-                self._release(collection, frame.path, now)
-                self.refuse(frame.path, frame.key, reason, now)
+                self._release(collection, frame.path)
+                self.refuse(frame.path, frame.key, reason)
             elif frame.path not in collection.differing:
                 collection.differing.add(frame.path)
-                self._tell(now, "warning", "frame_differs", frame.path, reason=reason)
+                self._tell("warning", "frame_differs", frame.path, reason=reason)
 
-    def recheck(self, collection: Collection, now: float) -> None:
+    def recheck(self, collection: Collection) -> None:
         """Look at all files of a sequence again, after one changed under a conversion."""
         collection.reopen()
         for frame in list(collection.sequence.frames.values()):
-            self.notice(frame.path, now)
+            self.notice(frame.path)
 
-    def drop(self, collection: Collection, path: Path, reason: str, now: float) -> None:
+    def drop(self, collection: Collection, path: Path, reason: str) -> None:
         """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
         frames = [f for f in collection.sequence.frames.values() if f.path == path]
         for frame in frames:
-            self._release(collection, path, now)
-            self.refuse(path, frame.key, reason, now)
+            self._release(collection, path)
+            self.refuse(path, frame.key, reason)
         collection.reopen()
 
-    def ready(self, now: float) -> list[Collection]:
+    def ready(self) -> list[Collection]:
         """Return the sequences that can be converted now."""
+        now = self._clock.monotonic()
         return [c for c in self.collections.values() if c.is_ready(now)]
 
-    def _tell(self, now: float, level: str, event: str, path: Path, **fields: object) -> None:
+    def _tell(self, level: str, event: str, path: Path, **fields: object) -> None:
         """Log an event about a file, so many a minute of its folder."""
-        self._limited.tell(now, (event, path.parent), level, event, path=path, **fields)
+        self._limited.tell((event, path.parent), level, event, path=path, **fields)
 
-    def report_stalled(self, now: float, *, all_open: bool = False) -> None:
+    def report_stalled(self, *, all_open: bool = False) -> None:
         """Log what sequences lack that got no frame for long, each time once.
 
         Parameters
         ----------
-        now : float
-            Monotonic seconds.
         all_open : bool, default False
             Log every open sequence, however young.
         """
-        self._limited.flush(now)
+        now = self._clock.monotonic()
+        self._limited.flush(everything=all_open)
         for collection in self.collections.values():
             idle = now - collection.progressed >= self._service.stalled_s
             if collection.state != "collecting" or collection.is_whole:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.clock import Clock
+
 _MOST: Final = 100
 _WINDOW_S: Final = 60.0
 
@@ -31,19 +33,20 @@ class LimitedLog:
     ----------
     log : bound logger
         Gets the events.
+    clock : Clock
+        Measures the minutes.
     """
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+    def __init__(self, log: FilteringBoundLogger, clock: Clock) -> None:
         self._log = log
+        self._clock = clock
         self._windows: dict[Hashable, _Window] = {}
 
-    def tell(self, now: float, about: Hashable, level: str, event: str, **fields: Any) -> None:
+    def tell(self, about: Hashable, level: str, event: str, **fields: Any) -> None:
         """Log an event.
 
         Parameters
         ----------
-        now : float
-            Monotonic seconds.
         about : hashable
             What is counted together.
         level, event : str
@@ -51,14 +54,19 @@ class LimitedLog:
         **fields
             Its data.
         """
-        window = self._windows.setdefault(about, _Window(now, event))
+        window = self._windows.setdefault(about, _Window(self._clock.monotonic(), event))
         window.count += 1
         window.last = fields
         getattr(self._log, level if window.count <= _MOST else "debug")(event, **fields)
 
-    def flush(self, now: float) -> None:
-        """Report what was left out in windows that have ended."""
-        ended = [k for k, window in self._windows.items() if now - window.began >= _WINDOW_S]
+    def flush(self, *, everything: bool = False) -> None:
+        """Report what was left out in windows that have ended, or, at the end, in all."""
+        now = self._clock.monotonic()
+        ended = [
+            about
+            for about, window in self._windows.items()
+            if everything or now - window.began >= _WINDOW_S
+        ]
         for about in ended:
             window = self._windows.pop(about)
             if window.count > _MOST:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nd2watch.clock import Clock
     from nd2watch.sources import FileKey
 
 _LONGEST_WAIT_S: Final = 60.0
@@ -29,45 +30,50 @@ class SettlingFiles:
     """Files that have changed, until they were quiet for long enough.
 
     A file is due when two looks at it, at least the settling time apart, found the same identity.
-    Time is handed in, as seconds of a monotonic clock.
 
     Parameters
     ----------
     settle_s : float
         Quiet time, s.
+    clock : Clock
+        Read when the result of a look is noted, so that a slow look does not shorten the quiet
+        time.
     """
 
-    def __init__(self, settle_s: float) -> None:
+    def __init__(self, settle_s: float, clock: Clock) -> None:
         self._settle_s = settle_s
+        self._clock = clock
         self._files: dict[Path, _Waiting] = {}
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def observe(self, path: Path, key: FileKey, now: float) -> None:
+    def observe(self, path: Path, key: FileKey) -> None:
         """Note how a file looks; a difference to the last look starts its quiet time anew."""
+        now = self._clock.monotonic()
         known = self._files.get(path)
         if known is None or known.key != key:
             first_seen = now if known is None else known.first_seen
             self._files[path] = _Waiting(key, first_seen, now, now + self._settle_s, self._settle_s)
 
-    def age(self, path: Path, now: float) -> float:
+    def age(self, path: Path) -> float:
         """Return for how long a file has been waited for, s."""
-        return now - self._files[path].first_seen
+        return self._clock.monotonic() - self._files[path].first_seen
 
     def forget(self, path: Path) -> None:
         """Drop a file."""
         self._files.pop(path, None)
 
-    def due(self, now: float) -> list[tuple[Path, FileKey]]:
+    def due(self) -> list[tuple[Path, FileKey]]:
         """Return the files that are to be looked at, with their last known identity."""
+        now = self._clock.monotonic()
         return [(path, file.key) for path, file in self._files.items() if file.due <= now]
 
     def next_due(self) -> float | None:
         """Return when the next file is due, None without files."""
         return min((file.due for file in self._files.values()), default=None)
 
-    def postpone(self, path: Path, now: float, factor: float = 2.0) -> tuple[int, float]:
+    def postpone(self, path: Path, factor: float = 2.0) -> tuple[int, float]:
         """Look at an unfinished file again after a wait that is `factor` times as long.
 
         Returns
@@ -77,6 +83,7 @@ class SettlingFiles:
         quiet_s : float
             How long it has not changed, s.
         """
+        now = self._clock.monotonic()
         file = self._files[path]
         file.tries += 1
         file.wait = min(file.wait * factor, max(_LONGEST_WAIT_S, self._settle_s))

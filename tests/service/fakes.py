@@ -33,16 +33,20 @@ class Bench:
         watch = Watch(
             name="bench", root=folder, layout=layout_of(what), output_name=OutputName(template="")
         )
-        self.intake = Intake(watch, config, structlog.wrap_logger(None, [self._capture]))
+        self.intake = Intake(watch, config, self, structlog.wrap_logger(None, [self._capture]))
+
+    def monotonic(self) -> float:
+        """Return the test's time: the bench is the intake's clock."""
+        return self.now
 
     def scan(self) -> None:
         """Look at all files now."""
-        self.intake.scan(self.now)
+        self.intake.scan()
 
     def wait(self, seconds: float) -> None:
         """Let time go by, then take in what has settled."""
         self.now += seconds
-        self.intake.advance(self.now)
+        self.intake.advance()
 
     def settle(self) -> None:
         """Scan, and let enough time go by for what is there."""
@@ -52,7 +56,7 @@ class Bench:
     @property
     def ready(self) -> int:
         """Sequences that can be converted."""
-        return len(self.intake.ready(self.now))
+        return len(self.intake.ready())
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Return the log events of this name."""

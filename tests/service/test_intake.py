@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nd2watch.sources import encode_frame, open_frame
+from nd2watch.sources import FileKey, encode_frame, open_frame
 from tests.frames import acquisition, noise, write
 from tests.service.fakes import SETTLE_S, Bench
 
@@ -40,6 +40,35 @@ def test_a_change_starts_the_quiet_time_anew(bench: Bench) -> None:
     assert bench.ready == 0
     bench.wait(1)
     assert bench.ready == 1
+
+
+def test_a_slow_scan_does_not_shorten_the_quiet_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.write_bytes(encode_frame(noise(1)))
+    real = FileKey.of_path
+
+    def slow(path: Path) -> FileKey | None:
+        bench.now += 2 * SETTLE_S
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileKey, "of_path", slow)
+        bench.scan()
+    bench.wait(SETTLE_S - 1)
+    assert bench.intake.unsettled == 1
+    bench.wait(1)
+    assert bench.intake.unsettled == 0
+
+
+def test_what_was_left_out_of_the_log_is_counted_at_the_end(bench: Bench) -> None:
+    for index in range(130):
+        (bench.folder / f"img_t{index:03}_xy01_z001_cDAPI.tif").write_text("no image")
+    bench.settle()
+    bench.intake.report_stalled(all_open=True)
+    (entry,) = bench.logged("more_of_the_same")
+    assert (entry["of"], entry["left_out"]) == ("frame_refused", 30)
 
 
 def test_modification_times_in_past_or_future_do_not_matter(bench: Bench) -> None:
@@ -298,7 +327,7 @@ def test_a_file_that_keeps_changing_does_not_hold_up_a_single_run_for_ever(bench
     for second in range(0, 90, 5):
         path.write_bytes(bytes(1000 + second))
         bench.now += SETTLE_S
-        bench.intake.advance(bench.now, patient=False)
+        bench.intake.advance(patient=False)
     assert "keeps changing" in bench.logged("frame_refused")[0]["reason"]
 
 
@@ -327,7 +356,7 @@ def test_many_bad_frames_do_not_flood_the_log(bench: Bench) -> None:
     errors = [e for e in bench.logged("frame_refused") if e["log_level"] == "error"]
     assert len(errors) == 100
     bench.now += 60
-    bench.intake.report_stalled(bench.now)
+    bench.intake.report_stalled()
     (entry,) = bench.logged("more_of_the_same")
     assert (entry["of"], entry["left_out"]) == ("frame_refused", 150)
     (bench.folder / "img_t999_xy01_z001_cDAPI.tif").write_text("no image")
@@ -341,7 +370,7 @@ def test_a_sequence_that_stalls_is_reported_once_with_what_it_lacks(bench: Bench
     bench.settle()
     for _ in range(3):
         bench.wait(601)
-        bench.intake.report_stalled(bench.now)
+        bench.intake.report_stalled()
     (entry,) = bench.logged("sequence_incomplete")
     assert (entry["found"], entry["expected"]) == (23, 24)
     assert entry["missing"] == ["t=2 p=1 z=3 c=GFP"]
@@ -357,7 +386,7 @@ def test_sequences_are_told_apart_by_folder(bench: Bench) -> None:
 def test_late_frames_do_not_reopen_a_published_sequence(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    (collection,) = bench.intake.ready(bench.now)
+    (collection,) = bench.intake.ready()
     collection.close()
     for path in list(sources.values())[:2]:
         path.write_bytes(encode_frame(noise(3)))
@@ -371,7 +400,7 @@ def test_late_frames_do_not_reopen_a_published_sequence(bench: Bench) -> None:
 def test_harmless_changes_of_published_frames_are_no_late_frames(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    (collection,) = bench.intake.ready(bench.now)
+    (collection,) = bench.intake.ready()
     collection.close()
     for path in sources.values():
         path.chmod(0o600)
@@ -383,7 +412,7 @@ def test_harmless_changes_of_published_frames_are_no_late_frames(bench: Bench) -
 def test_a_folder_cleared_during_the_conversion_can_hold_a_new_sequence(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    (collection,) = bench.intake.ready(bench.now)
+    (collection,) = bench.intake.ready()
     collection.state = "queued"
     for path in sources.values():
         path.unlink()
@@ -431,7 +460,7 @@ def test_the_rival_of_a_refused_frame_takes_its_place(bench: Bench) -> None:
 def test_a_cleared_folder_can_hold_a_new_sequence_of_the_same_names(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    (collection,) = bench.intake.ready(bench.now)
+    (collection,) = bench.intake.ready()
     collection.close()
     for path in sources.values():
         path.unlink()
@@ -463,6 +492,6 @@ def test_links_are_not_followed(bench: Bench, tmp_path: Path) -> None:
     link.symlink_to(target)
     (bench.folder / "loop").symlink_to(bench.folder)
     bench.settle()
-    bench.intake.notice(link, bench.now)
+    bench.intake.notice(link)
     bench.wait(SETTLE_S)
     assert bench.intake.collections == {}
