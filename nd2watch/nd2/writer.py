@@ -18,7 +18,7 @@ from nd2watch.pending import PendingFile
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     import numpy.typing as npt
@@ -49,6 +49,8 @@ class Nd2Writer:
         Description.
     provenance : Provenance, optional
         Where the file comes from.
+    custom_chunks : mapping of str to bytes, optional
+        Further chunks by their full name, written after the frames.
     check : callable, optional
         Called with the path of the completed, synced temporary file just before it gets its
         name; when it raises, the file is removed and never seen.
@@ -83,6 +85,7 @@ class Nd2Writer:
         picture: Picture | None = None,
         text_info: TextInfo | None = None,
         provenance: Provenance | None = None,
+        custom_chunks: Mapping[str, bytes] | None = None,
         check: Callable[[Path], None] | None = None,
         replace: bool = False,
     ) -> None:
@@ -91,6 +94,7 @@ class Nd2Writer:
         self.picture = picture or _default_picture(attributes.component_count)
         self._text_info = text_info or TextInfo()
         self._provenance = provenance
+        self._custom_chunks = dict(custom_chunks or {})
         self._check = check
         self._validate()
         self._path = Path(path)
@@ -189,6 +193,8 @@ class Nd2Writer:
             self._write_metadata(name, data)
         if self._provenance is not None:
             self._write_metadata(spec.PROVENANCE, self._provenance.encode())
+        for name, data in self._custom_chunks.items():
+            self._write_metadata(name, data)
         self._write_tree(spec.ATTRIBUTES, "SLxImageAttributes", self.attributes.encode())
         self._file.write(chunks.encode_map(self._places, self._file.tell()))
 
