@@ -27,28 +27,40 @@ class PendingFile:
         Name that the finished file gets. Its folder is made when missing.
     replace : bool, default False
         Replace an existing file of that name when publishing.
+    keep : bool, default False
+        Leave the file when the block is left without `publish`, under a name that people see.
 
     Attributes
     ----------
     path : Path
-        The temporary name, of the form ``.nd2watch-<16 hex digits>.tmp``.
+        The temporary name, of the form ``.nd2watch-<16 hex digits>.tmp``, or the final name with
+        ``.unfinished`` appended when it is kept.
     file : BinaryIO
         The open file, readable and writable.
 
     Raises
     ------
     OutputExists
-        If `final` exists and `replace` is False.
+        If `final` exists and `replace` is False, or an unfinished file is there.
     """
 
-    def __init__(self, final: Path, *, replace: bool = False) -> None:
+    def __init__(self, final: Path, *, replace: bool = False, keep: bool = False) -> None:
         self.final = final
         self._replace = replace
+        self._keep = keep
         if not replace and os.path.lexists(final):
             raise OutputExists(_exists(final))
         final.parent.mkdir(parents=True, exist_ok=True)
-        self.path = final.parent / f".nd2watch-{secrets.token_hex(8)}.tmp"
-        self.file = os.fdopen(host.create_locked(self.path), "w+b", buffering=1 << 20)
+        temporary = f"{final.name}.unfinished" if keep else f".nd2watch-{secrets.token_hex(8)}.tmp"
+        self.path = final.parent / temporary
+        try:
+            descriptor = host.create_locked(self.path)
+        except FileExistsError as error:
+            raise OutputExists(
+                f"{self.path} is there from an interrupted run; save its frames by"
+                " `nd2watch recover`, then remove it"
+            ) from error
+        self.file = os.fdopen(descriptor, "w+b", buffering=1 << 20)
 
     def sync(self) -> None:
         """Write everything buffered to the disk."""
@@ -76,7 +88,8 @@ class PendingFile:
         try:
             self.file.close()
         finally:
-            self.path.unlink(missing_ok=True)
+            if not self._keep:
+                self.path.unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path) -> list[Path]:

@@ -76,6 +76,13 @@ class VendorSdk:
         library.Lim_FileGetCoordSize.restype = ct.c_size_t
         library.Lim_FileGetCoordInfo.argtypes = [handle, ct.c_uint, ct.c_char_p, ct.c_size_t]
         library.Lim_FileGetCoordInfo.restype = ct.c_uint
+        library.Lim_FileGetCoordsFromSeqIndex.argtypes = [
+            handle,
+            ct.c_uint,
+            ct.POINTER(ct.c_uint),
+            ct.c_size_t,
+        ]
+        library.Lim_FileGetCoordsFromSeqIndex.restype = ct.c_size_t
         library.Lim_FileGetImageData.argtypes = [handle, ct.c_uint, ct.POINTER(_Picture)]
         library.Lim_DestroyPicture.argtypes = [ct.POINTER(_Picture)]
         library.Lim_FileFreeString.argtypes = [handle]
@@ -86,8 +93,10 @@ class VendorSdk:
         assert handle, f"the SDK refuses {path}"
         try:
             count = self._sdk.Lim_FileGetSeqCount(handle)
+            loops = self._loops(handle)
             return SdkView(
-                loops=self._loops(handle),
+                loops=loops,
+                coordinates=[self._coordinates(handle, n, len(loops)) for n in range(count)],
                 attributes=self._json(self._sdk.Lim_FileGetAttributes(handle)),
                 metadata=self._json(self._sdk.Lim_FileGetMetadata(handle)),
                 experiment=self._json(self._sdk.Lim_FileGetExperiment(handle)),
@@ -110,6 +119,12 @@ class VendorSdk:
             loops.append((name.value.decode(), size))
         return loops
 
+    def _coordinates(self, handle: int, index: int, loop_count: int) -> tuple[int, ...]:
+        """Return where one frame is in the loops, outermost first."""
+        found = (ct.c_uint * max(loop_count, 1))()
+        self._sdk.Lim_FileGetCoordsFromSeqIndex(handle, index, found, loop_count)
+        return tuple(found[:loop_count])
+
     def _json(self, pointer: int | None) -> Any:
         """Return a JSON text of the SDK, which frees it."""
         if not pointer:
@@ -124,7 +139,7 @@ class VendorSdk:
         picture = _Picture()
         error = self._sdk.Lim_FileGetImageData(handle, index, ct.byref(picture))
         assert error == 0, f"the SDK cannot read frame {index}: error {error}"
-        dtype = np.dtype("u1") if picture.bits <= 8 else np.dtype("<u2")
+        dtype = _dtype(picture.bits)
         row = picture.width * picture.components * dtype.itemsize
         rows = [
             ct.string_at(picture.data + y * picture.width_bytes, row) for y in range(picture.height)
@@ -134,6 +149,13 @@ class VendorSdk:
         return np.frombuffer(b"".join(rows), dtype).reshape(shape)
 
 
+def _dtype(bits: int) -> np.dtype[np.generic]:
+    """Return the sample type of frames; those of 32 bits are floating-point."""
+    if bits <= 8:
+        return np.dtype("u1")
+    return np.dtype("<u2") if bits <= 16 else np.dtype("<f4")
+
+
 class SdkView:
     """What the SDK reports of one file.
 
@@ -141,6 +163,8 @@ class SdkView:
     ----------
     loops : list of tuple
         Kind ("TimeLoop", "XYPosLoop", "ZStackLoop") and size, outermost first.
+    coordinates : list of tuple
+        Place of each frame in the loops, outermost first.
     attributes, metadata, experiment, text : JSON values
         As the SDK gives them.
     frame_metadata : list of JSON values
@@ -153,6 +177,7 @@ class SdkView:
         self,
         *,
         loops: list[tuple[str, int]],
+        coordinates: list[tuple[int, ...]],
         attributes: Any,
         metadata: Any,
         experiment: Any,
@@ -161,6 +186,7 @@ class SdkView:
         frames: list[npt.NDArray[np.generic]],
     ) -> None:
         self.loops = loops
+        self.coordinates = coordinates
         self.attributes = attributes
         self.metadata = metadata
         self.experiment = experiment

@@ -97,8 +97,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     acquired = _acquired(grid)
     starts, times = _times(sequence, grid, t_count, acquired)
     frames = tuple(
-        FrameMetadata(time_ms=time, **_stage(channels))
-        for time, channels in zip(times, grid, strict=True)
+        _frame_metadata(time, channels) for time, channels in zip(times, grid, strict=True)
     )
     positions = _positions(sequence, grid, p_count, z_count)
     loops: list[Loop] = []
@@ -236,6 +235,14 @@ def _started(grid: Sequence[Sequence[FrameFile]], acquired: Sequence[datetime]) 
         return min(acquired)
     changed = min(frame.key.mtime_ns for channels in grid for frame in channels)
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=changed // 1000)
+
+
+def _frame_metadata(time_ms: float, channels: Sequence[FrameFile]) -> FrameMetadata:
+    """Return time and stage position of a frame."""
+    stage = _stage(channels)
+    return FrameMetadata(
+        time_ms=time_ms, x_um=stage.get("x_um"), y_um=stage.get("y_um"), z_um=stage.get("z_um")
+    )
 
 
 def _stage(channels: Sequence[FrameFile]) -> dict[str, float]:

@@ -76,8 +76,10 @@ def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan) -> None:
     pairs = {
         "attributes": (reader.attributes, plan.attributes),
         "loops": (reader.experiment, plan.experiment),
-        "channels": (reader.channel_names, tuple(c.name for c in plan.picture.channels)),
+        "channels": (reader.picture.channels, plan.picture.channels),
+        "optics": (reader.picture.optics, plan.picture.optics),
         "pixel size": (reader.pixel_size_um, plan.picture.pixel_size_um),
+        "missing frames": (reader.missing_frames, ()),
         "times": (tuple(reader.frame_times_ms), tuple(f.time_ms for f in plan.frames)),
     }
     for what, (found, planned) in pairs.items():

@@ -36,12 +36,16 @@ attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_varia
 """
 
 from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.channel import Channel, Modality, display_color
+from nd2watch.nd2.columns import RecordedColumn
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata
-from nd2watch.nd2.loops import Loop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
-from nd2watch.nd2.picture import Channel, Picture, display_color
+from nd2watch.nd2.loops import Loop, NETimeLoop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2.optics import Optics
+from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.reader import Nd2Reader
+from nd2watch.nd2.samples import exact_samples, stored_dtype
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.writer import Nd2Writer
 
@@ -51,14 +55,20 @@ __all__ = [
     "FrameMetadata",
     "ImageAttributes",
     "Loop",
+    "Modality",
+    "NETimeLoop",
     "Nd2Reader",
     "Nd2Writer",
+    "Optics",
     "Picture",
     "Provenance",
+    "RecordedColumn",
     "StagePosition",
     "TextInfo",
     "TimeLoop",
     "XYPosLoop",
     "ZStackLoop",
     "display_color",
+    "exact_samples",
+    "stored_dtype",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,10 +13,17 @@ from nd2watch.nd2.lite_variant import Double, Int32, UInt32, get
 if TYPE_CHECKING:
     from nd2watch.nd2.lite_variant import Item, Plain
 
-_UNSIGNED = 1
-_UNCOMPRESSED = 2
-_MAX_SIDE = 2**31 - 1
-_MAX_ROW = 2**32 - 1
+_UNSIGNED: Final = 1
+_FLOAT: Final = 2
+_ZLIB: Final = 0
+_UNCOMPRESSED: Final = 2
+_MAX_SIDE: Final = 2**31 - 1
+_MAX_ROW: Final = 2**32 - 1
+_DTYPES: Final[dict[int, np.dtype[Any]]] = {
+    8: np.dtype("u1"),
+    16: np.dtype("<u2"),
+    32: np.dtype("<f4"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +35,17 @@ class ImageAttributes:
     width, height : int
         Pixels.
     component_count : int
-        Samples stored for each pixel, one for each channel.
+        Samples stored for each pixel: one for each channel, three for an RGB channel.
     bits_in_memory : int
-        8 (uint8) or 16 (uint16).
+        8 (uint8), 16 (uint16) or 32 (float32).
     bits_significant : int
-        Bits that the camera fills, from 1 to `bits_in_memory`; samples are right-aligned.
+        Bits that the camera fills, from 1 to `bits_in_memory`; samples are right-aligned. All of
+        them when left out, and always all for float32.
     frame_count : int
         Frames in the file: the product of the loop counts.
+    zlib_level : int, optional
+        Lossless compression of each frame, from 0 (none) to 9 (smallest). Frames are stored as
+        they are when left out.
 
     Raises
     ------
@@ -48,30 +59,39 @@ class ImageAttributes:
     bits_in_memory: int = 16
     bits_significant: int = 0
     frame_count: int = 1
+    zlib_level: int | None = None
 
     def __post_init__(self) -> None:
-        if self.bits_significant == 0:
-            object.__setattr__(self, "bits_significant", self.bits_in_memory)
-        if self.bits_in_memory not in (8, 16):
+        bits = self.bits_in_memory
+        if bits not in _DTYPES:
             raise FormatError(
-                f"{self.bits_in_memory} bits a sample cannot be stored; use uint8 or uint16"
+                f"{bits} bits a sample cannot be stored; use 8 (uint8), 16 (uint16), 32 (float32)"
             )
-        if not 1 <= self.bits_significant <= self.bits_in_memory:
+        if self.bits_significant == 0:
+            object.__setattr__(self, "bits_significant", bits)
+        lowest = bits if self.is_float else 1
+        if not lowest <= self.bits_significant <= bits:
             raise FormatError(
-                f"{self.bits_significant} significant bits do not fit {self.bits_in_memory}"
+                f"{self.bits_significant} significant bits do not fit {self.dtype.name}"
             )
         for name in ("width", "height", "component_count", "frame_count"):
             value = getattr(self, name)
             if not 1 <= value <= _MAX_SIDE:
                 raise FormatError(f"{name} is {value}; it must be at least 1 and below 2**31")
-
         if self.row_stride > _MAX_ROW:
             raise FormatError(f"a row of {self.row_stride} bytes is longer than ND2 can hold")
+        if self.zlib_level is not None and not 0 <= self.zlib_level <= 9:
+            raise FormatError(f"zlib level {self.zlib_level} is not among 0 to 9")
 
     @property
-    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    def dtype(self) -> np.dtype[Any]:
         """Sample type as stored, little-endian."""
-        return np.dtype("u1") if self.bits_in_memory == 8 else np.dtype("<u2")
+        return _DTYPES[self.bits_in_memory]
+
+    @property
+    def is_float(self) -> bool:
+        """Samples are float32."""
+        return self.bits_in_memory == 32
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -90,7 +110,7 @@ class ImageAttributes:
 
     @property
     def frame_size(self) -> int:
-        """Bytes of one stored frame, row padding included."""
+        """Bytes of one frame before compression, row padding included."""
         return self.row_stride * self.height
 
     def encode(self) -> dict[str, Item]:
@@ -105,21 +125,26 @@ class ImageAttributes:
             "uiSequenceCount": UInt32(self.frame_count),
             "uiTileWidth": UInt32(self.width),
             "uiTileHeight": UInt32(self.height),
-            "eCompression": Int32(_UNCOMPRESSED),
-            "dCompressionParam": Double(0.0),
-            "ePixelType": Int32(_UNSIGNED),
+            "eCompression": Int32(_UNCOMPRESSED if self.zlib_level is None else _ZLIB),
+            "dCompressionParam": Double(float(self.zlib_level or 0)),
+            "ePixelType": Int32(_FLOAT if self.is_float else _UNSIGNED),
             "uiVirtualComponents": UInt32(self.component_count),
         }
 
     @classmethod
     def decode(cls, stored: Plain) -> ImageAttributes:
-        """Return the value of a stored form, which must be uncompressed and unsigned.
+        """Return the value of a stored form.
 
         Raises
         ------
         FormatError
-            If a field is missing, or the file is of a kind that is not read here.
+            If a field is missing, or the frames are of a kind that is not read here: signed,
+            lossily compressed, or with other row padding than to 4 bytes.
         """
+        compression = get(stored, "eCompression", int)
+        if compression not in (_UNCOMPRESSED, _ZLIB):
+            raise FormatError("frames with lossy compression are not read here")
+        level = round(get(stored, "dCompressionParam", float))
         value = cls(
             width=get(stored, "uiWidth", int),
             height=get(stored, "uiHeight", int),
@@ -127,9 +152,10 @@ class ImageAttributes:
             bits_in_memory=get(stored, "uiBpcInMemory", int),
             bits_significant=get(stored, "uiBpcSignificant", int),
             frame_count=get(stored, "uiSequenceCount", int),
+            zlib_level=min(max(level, 0), 9) if compression == _ZLIB else None,
         )
-        stride = get(stored, "uiWidthBytes", int)
-        compression = get(stored, "eCompression", int)
-        if stride != value.row_stride or compression != _UNCOMPRESSED:
-            raise FormatError("compressed or unpadded frames are not read here")
+        if get(stored, "uiWidthBytes", int) != value.row_stride:
+            raise FormatError("frames whose rows are not padded to 4 bytes are not read here")
+        if get(stored, "ePixelType", int) != (_FLOAT if value.is_float else _UNSIGNED):
+            raise FormatError("frames of signed samples are not read here")
         return value

@@ -84,8 +84,9 @@ def read_map(file: BinaryIO) -> dict[str, ChunkPlace]:
     mark, offset = spec.MAP_TRAILER.unpack(file.read(spec.MAP_TRAILER.size))
     if mark != spec.MAP_END or not 0 < offset < size:
         raise FormatError("the ND2 file has no chunk map; its writing was interrupted")
-    data = _read_chunk(file, offset, spec.MAP_NAME)
-    return _decode_entries(data)
+    start, data_size = _find_chunk(file, offset, spec.MAP_NAME)
+    file.seek(start)
+    return _decode_entries(file.read(data_size))
 
 
 def read_data(file: BinaryIO, name: str, place: ChunkPlace) -> bytes:
@@ -96,16 +97,28 @@ def read_data(file: BinaryIO, name: str, place: ChunkPlace) -> bytes:
     FormatError
         If another chunk, or less data than listed, is found there.
     """
-    data = _read_chunk(file, place.offset, name.encode("ascii"))
-    if len(data) != place.data_size:
-        raise FormatError(f"chunk {name} holds {len(data)} bytes, the map lists {place.data_size}")
-    return data
+    file.seek(find_data(file, name, place))
+    return file.read(place.data_size)
 
 
-def _read_chunk(file: BinaryIO, offset: int, name: bytes) -> bytes:
-    """Return the data of the chunk `name` at `offset`."""
+def find_data(file: BinaryIO, name: str, place: ChunkPlace) -> int:
+    """Return the offset of a chunk's data, checking its header against the chunk map.
+
+    Raises
+    ------
+    FormatError
+        If another chunk, or less data than listed, is found there.
+    """
+    start, size = _find_chunk(file, place.offset, name.encode("ascii", "replace"))
+    if size != place.data_size:
+        raise FormatError(f"chunk {name} holds {size} bytes, the map lists {place.data_size}")
+    return start
+
+
+def _find_chunk(file: BinaryIO, offset: int, name: bytes) -> tuple[int, int]:
+    """Return offset and size of the data of the chunk `name` whose header is at `offset`."""
     size = file.seek(0, os.SEEK_END)
-    if offset + spec.CHUNK_HEADER.size > size:
+    if not 0 <= offset <= size - spec.CHUNK_HEADER.size:
         raise FormatError(f"the file ends before chunk {name.decode('ascii')}")
     file.seek(offset)
     magic, name_size, data_size = spec.CHUNK_HEADER.unpack(file.read(spec.CHUNK_HEADER.size))
@@ -114,7 +127,7 @@ def _read_chunk(file: BinaryIO, offset: int, name: bytes) -> bytes:
         raise FormatError(f"the file ends inside chunk {name.decode('ascii')}")
     if magic != spec.CHUNK_MAGIC or not file.read(name_size).startswith(name):
         raise FormatError(f"no chunk {name.decode('ascii')} at byte {offset}")
-    return file.read(data_size)
+    return file.tell(), data_size
 
 
 def _decode_entries(data: bytes) -> dict[str, ChunkPlace]:

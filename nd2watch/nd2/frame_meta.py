@@ -1,29 +1,36 @@
-"""What is recorded for each frame: its time and its stage position."""
+"""What is recorded for each frame: time, stage position, exposure, further columns."""
 
 from __future__ import annotations
 
-import math
-import xml.etree.ElementTree as ET
 from array import array
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
+from nd2watch.nd2.checks import check_finite
+from nd2watch.nd2.columns import RecordedColumn, encode_tags, xml_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-_DOUBLE_COLUMN: Final = "3"
+    from nd2watch.nd2.columns import RecordedValue
 
-_STAGE_COLUMNS: Final = {"x_um": "X", "y_um": "Y", "z_um": "Z"}
+__all__ = ["FrameMetadata", "FrameTable", "xml_bytes"]
+
+_OWN_COLUMNS: Final = {
+    "x_um": ("X", RecordedColumn(name="X Coord", unit="µm")),
+    "y_um": ("Y", RecordedColumn(name="Y Coord", unit="µm")),
+    "z_um": ("Z", RecordedColumn(name="Z Coord", unit="µm")),
+    "exposure_ms": ("Camera_ExposureTime1", RecordedColumn(name="Exposure Time", unit="ms")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMetadata:
-    """Time and stage position of one frame.
+    """Time, stage position and further recordings of one frame.
 
     Attributes
     ----------
@@ -31,6 +38,10 @@ class FrameMetadata:
         Time since the start of the acquisition, ms. Readers expect it to rise from frame to frame.
     x_um, y_um, z_um : float, optional
         Stage position, um; None when unknown.
+    exposure_ms : float, optional
+        Exposure of this frame, ms, where it is not that of the channel.
+    recorded : mapping of str to float, int or str
+        Values by the name of the column that the writer was told of.
 
     Raises
     ------
@@ -42,71 +53,104 @@ class FrameMetadata:
     x_um: float | None = None
     y_um: float | None = None
     z_um: float | None = None
+    exposure_ms: float | None = None
+    recorded: Mapping[str, RecordedValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not math.isfinite(value):
-                raise FormatError(f"{field.name} of a frame is {value}; it must be finite")
+        check_finite(self, "time_ms", *_OWN_COLUMNS)
 
 
 class FrameTable:
-    """The recorded columns, one value a frame, as they grow while frames are written."""
+    """The columns of a file, one value a frame, as they grow while frames are written.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    recorded : tuple of RecordedColumn
+        Columns that the user adds.
+
+    Raises
+    ------
+    FormatError
+        If two columns have the same name.
+    """
+
+    def __init__(self, recorded: tuple[RecordedColumn, ...] = ()) -> None:
         self._times = array("d")
-        self._stage = {name: array("d") for name in _STAGE_COLUMNS}
+        self._missing: list[int] = []
+        self._own = {name: array("d") for name in _OWN_COLUMNS}
+        self._recorded = {column.name: column for column in recorded}
+        self._values: dict[str, list[RecordedValue | None]] = {c.name: [] for c in recorded}
+        names = [*(column.name for _, column in _OWN_COLUMNS.values()), *self._recorded]
+        if len(set(names)) < len(recorded) + len(_OWN_COLUMNS):
+            raise FormatError(f"columns must differ in their names, not {names}")
 
     def __len__(self) -> int:
         return len(self._times)
 
-    def append(self, metadata: FrameMetadata) -> None:
-        """Record the next frame."""
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Frames that are not there."""
+        return tuple(self._missing)
+
+    def next_default(self) -> FrameMetadata:
+        """Return what stands for a frame of which nothing is known: 1 ms after the one before."""
+        return FrameMetadata(time_ms=self._times[-1] + 1.0 if self._times else 0.0)
+
+    def check(self, metadata: FrameMetadata) -> None:
+        """Refuse values that `append` cannot record.
+
+        Raises
+        ------
+        FormatError
+            If a column was not declared, or a value is not of its kind.
+        """
+        if unknown := metadata.recorded.keys() - self._recorded.keys():
+            raise FormatError(f"columns {sorted(unknown)} were not declared to the writer")
+        for name, column in self._recorded.items():
+            value = metadata.recorded.get(name)
+            if value is not None:
+                column.encode([value])
+            elif column.kind == "integer":
+                raise FormatError(f"a frame has no value of column {name}, which is of integers")
+
+    def append(self, metadata: FrameMetadata, *, missing: bool = False) -> None:
+        """Record the next frame; `missing` when it has no pixels."""
+        if missing:
+            self._missing.append(len(self))
         self._times.append(metadata.time_ms)
-        for name, column in self._stage.items():
+        for name, values in self._values.items():
+            values.append(metadata.recorded.get(name))
+        for name, own in self._own.items():
             value = getattr(metadata, name)
-            column.append(math.nan if value is None else value)
+            own.append(np.nan if value is None else value)
 
     def chunks(self) -> Iterator[tuple[str, bytes]]:
-        """Yield name and data of each chunk: the columns, then their description.
+        """Yield name and data of each chunk: the columns' description, then the columns.
 
-        A stage column is written when every frame has a value.
+        A column of stage positions or exposures is written when every frame that is there has a
+        value.
         """
-        known = [name for name, column in self._stage.items() if not any(map(math.isnan, column))]
-        yield spec.CUSTOM_TAGS, self._describe(known)
-        for name in known:
-            yield spec.custom_data_name(_STAGE_COLUMNS[name]), _doubles(self._stage[name])
+        columns = {key: column for key, column, _ in self._known()}
+        yield spec.CUSTOM_TAGS, encode_tags(columns, len(self))
+        for key, _, data in self._known():
+            yield spec.custom_data_name(key), data
         yield spec.custom_data_name("AcqTimesCache"), _doubles(self._times)
         yield spec.custom_data_name("AcqTimes2Cache"), bytes(8 * len(self))
         yield spec.custom_data_name("AcqFramesCache"), bytes(4 * len(self))
 
-    def _describe(self, known: list[str]) -> bytes:
-        """Return the XML that names the stage columns and their unit."""
-        tags = [
-            {
-                "ID": ("CLxStringW", column),
-                "Type": ("lx_int32", _DOUBLE_COLUMN),
-                "Group": ("lx_int32", "0"),
-                "Size": ("lx_int32", str(len(self))),
-                "Desc": ("CLxStringW", f"{column} Coord"),
-                "Unit": ("CLxStringW", "µm"),
-            }
-            for column in (_STAGE_COLUMNS[name] for name in known)
-        ]
-        root = ET.Element("variant", version="1.0")
-        listing = ET.SubElement(root, "CustomTagDescription_v1.0", runtype="CLxListVariant")
-        for index, tag in enumerate(tags):
-            entry = ET.SubElement(listing, f"Tag{index}", runtype="CLxListVariant")
-            for name, (kind, value) in tag.items():
-                ET.SubElement(entry, name, runtype=kind, value=value)
-        return xml_bytes(root)
-
-
-def xml_bytes(root: ET.Element) -> bytes:
-    """Return an XML variant as stored: UTF-8 with its declaration."""
-    return (
-        b'<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root, encoding="unicode").encode()
-    )
+    def _known(self) -> Iterator[tuple[str, RecordedColumn, bytes]]:
+        """Yield key, description and data of the columns that are written."""
+        keys: set[str] = set()
+        for name, (key, column) in _OWN_COLUMNS.items():
+            unknown = np.flatnonzero(np.isnan(np.asarray(self._own[name])))
+            if np.isin(unknown, self._missing).all() and len(unknown) < len(self):
+                keys.add(key)
+                yield key, column, _doubles(self._own[name])
+        for number, column in enumerate(self._recorded.values()):
+            key = column.chunk_key()
+            key = f"{key}_{number}" if key in keys else key
+            keys.add(key)
+            yield key, column, column.encode(self._values[column.name])
 
 
 def _doubles(column: array[float]) -> bytes:

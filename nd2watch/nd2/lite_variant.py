@@ -123,6 +123,13 @@ def get(tree: Plain, name: str, kind: type[_Kind]) -> _Kind:
     return value
 
 
+def find(tree: Plain | None, *names: str) -> Plain | None:
+    """Return what lies under `names` in a decoded tree, one below the other; None when absent."""
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
 def check_text(text: str, what: str) -> None:
     """Refuse a text that cannot be stored: with U+0000 in it, or no valid Unicode.
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.frame_meta import xml_bytes
+from nd2watch.nd2.columns import parse_xml, xml_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,11 @@ class Provenance:
         FormatError
             If it is not the XML that `encode` makes.
         """
+        values = {
+            element.tag: element.get("value", "")
+            for element in parse_xml(stored).iterfind("./Nd2WatchProvenance_v1.0/*")
+        }
         try:
-            listing = ET.fromstring(stored)[0]  # noqa: S314 - a chunk this project writes
-            values = {element.tag: element.get("value", "") for element in listing}
             return cls(software=values["Software"], sources_digest=values["SourcesDigest"])
-        except (ET.ParseError, LookupError, ValueError) as error:
-            raise FormatError(f"damaged provenance: {error}") from error
+        except KeyError as error:
+            raise FormatError(f"damaged provenance: no {error}") from error

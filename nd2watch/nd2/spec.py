@@ -43,6 +43,7 @@ PICTURE: Final = "ImageMetadataSeqLV|0!"
 TEXT_INFO: Final = "ImageTextInfoLV!"
 CALIBRATION: Final = "ImageCalibrationLV|0!"
 CUSTOM_TAGS: Final = "CustomDataVar|CustomDataV2_0!"
+CAMERA: Final = "CustomDataVar|GrabberCameraSettingsV1_0!"
 PROVENANCE: Final = "CustomDataVar|Nd2WatchProvenanceV1_0!"
 
 

@@ -1,21 +1,44 @@
-"""The text information of an ND2 file: description and date."""
+"""The text information of an ND2 file: description, date, and what people note."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.nd2.lite_variant import check_text
+from nd2watch.errors import FormatError
+from nd2watch.nd2.lite_variant import check_text, find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nd2watch.nd2.channel import Channel
     from nd2watch.nd2.experiment import Experiment
-    from nd2watch.nd2.lite_variant import Item
+    from nd2watch.nd2.lite_variant import Item, Plain
     from nd2watch.nd2.picture import Picture
 
 _ITEMS: Final = 14
-_DESCRIPTION: Final = 5
 _DATE: Final = 9
+_OPTICS: Final = 13
+_NUMBERS: Final = {
+    "image_id": 0,
+    "image_type": 1,
+    "group": 2,
+    "sample_id": 3,
+    "author": 4,
+    "description": 5,
+    "capturing": 6,
+    "sampling": 7,
+    "location": 8,
+    "conclusion": 10,
+    "info1": 11,
+    "info2": 12,
+    "optics": _OPTICS,
+}
+"""Number of the stored item of each attribute; 9 is the date."""
+
 _DIMENSIONS: Final = "Dimensions:"
+_BREAK: Final = "\r\n"
+_LISTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,34 +49,123 @@ class TextInfo:
     ----------
     description : str
         Shown under the facts that the writer puts there itself.
+    image_id, image_type, group, sample_id, author, capturing, sampling, location, conclusion : str
+        Further items of NIS-Elements' image information.
+    info1, info2 : str
+        Two more, without a meaning.
+    optics : str
+        The objective; its name when left empty.
+
+    Raises
+    ------
+    FormatError
+        If a text cannot be stored.
     """
 
     description: str = ""
+    image_id: str = ""
+    image_type: str = ""
+    group: str = ""
+    sample_id: str = ""
+    author: str = ""
+    capturing: str = ""
+    sampling: str = ""
+    location: str = ""
+    conclusion: str = ""
+    info1: str = ""
+    info2: str = ""
+    optics: str = ""
 
     def __post_init__(self) -> None:
-        check_text(self.description, "the description")
+        for field in fields(self):
+            text = getattr(self, field.name)
+            check_text(text, f"the text {field.name}")
+            if field.name != "description" and _DIMENSIONS in text:
+                raise FormatError(
+                    f"the text {field.name} holds {_DIMENSIONS!r}; nd2reader would take it for the"
+                    " sizes of the file"
+                )
 
-    def encode(self, experiment: Experiment, picture: Picture) -> dict[str, Item]:
+    def encode(
+        self, experiment: Experiment, picture: Picture, missing: Sequence[int] = ()
+    ) -> dict[str, Item]:
         r"""Return the 14 stored items.
 
         The description begins with the line of sizes, from which nd2reader takes all of its
-        sizes; lines end in ``\r\n`` as it expects.
+        sizes; lines end in ``\r\n`` as it expects. The user's description follows after an empty
+        line.
         """
-        sizes = [f"{loop.text_name}({loop.count})" for loop in experiment.loops if loop.count > 1]
-        if len(picture.channels) > 1:
-            sizes.append(f"λ({len(picture.channels)})")
-        lines = [f"{_DIMENSIONS} {' x '.join(sizes)}"] if sizes else []
-        lines.append(f"Number of Picture Planes: {len(picture.channels)}")
-        for number, channel in enumerate(picture.channels, 1):
-            lines += [f"Plane #{number}:", f" Name: {_one_line(channel.name)}"]
-            lines.append(" Component Count: 1")
-        lines += [loop.describe() for loop in experiment.loops]
-        lines += [_own_line(line) for line in self.description.splitlines()]
+        lines = [
+            *_sizes(experiment, picture),
+            *_facts(picture),
+            *(loop.describe() for loop in experiment.loops),
+            *_absent(missing),
+        ]
+        own = [_own_line(line) for line in self.description.splitlines()]
         items = [""] * _ITEMS
-        items[_DESCRIPTION] = "\r\n".join([*lines, ""])
+        for name, number in _NUMBERS.items():
+            items[number] = getattr(self, name)
+        items[_NUMBERS["description"]] = _BREAK.join([*lines, "", *own, *[""] * bool(own)])
+        # Without a magnification nd2 looks for one in this text, and fails on an "x" alone.
+        if not self.optics and picture.optics.magnification is not None:
+            items[_OPTICS] = picture.optics.objective_name
         if picture.started is not None:
             items[_DATE] = picture.started.astimezone().strftime("%m/%d/%Y  %H:%M:%S")
         return {f"TextInfoItem_{index}": text for index, text in enumerate(items)}
+
+    @classmethod
+    def decode(cls, stored: Plain) -> TextInfo:
+        """Return the value of stored items; what is missing is empty.
+
+        Of the description only what follows after its first empty line is taken if there is one:
+        the facts before it are written anew from the values that they tell.
+        """
+        texts = {name: find(stored, f"TextInfoItem_{n}") for name, n in _NUMBERS.items()}
+        known = {name: text for name, text in texts.items() if isinstance(text, str)}
+        facts, empty, own = known.get("description", "").partition(_BREAK * 2)
+        known["description"] = "\n".join((own if empty else facts).splitlines())
+        return cls(**{n: t for n, t in known.items() if n == "description" or _DIMENSIONS not in t})
+
+
+def _sizes(experiment: Experiment, picture: Picture) -> Iterator[str]:
+    """Yield the line of sizes, if there is more than one frame or channel."""
+    sizes = [f"{loop.text_name}({loop.count})" for loop in experiment.loops if loop.count > 1]
+    if len(picture.channels) > 1:
+        sizes.append(f"λ({len(picture.channels)})")
+    if sizes:
+        yield f"{_DIMENSIONS} {' x '.join(sizes)}"
+
+
+def _facts(picture: Picture) -> Iterator[str]:
+    """Yield the lines on optics and channels, from which Bio-Formats takes what it shows."""
+    cameras = dict.fromkeys(channel.camera for channel in picture.channels if channel.camera)
+    if cameras:
+        yield f"Camera Name: {_one_line(', '.join(cameras))}"
+    if picture.optics.numerical_aperture is not None:
+        yield f"Numerical Aperture: {picture.optics.numerical_aperture!r}"
+    if picture.optics.immersion_index is not None:
+        yield f"Refractive Index: {picture.optics.immersion_index!r}"
+    yield f"Number of Picture Planes: {len(picture.channels)}"
+    with_light = any(c.excitation_nm or c.emission_nm for c in picture.channels)
+    for number, channel in enumerate(picture.channels, 1):
+        yield f"Plane #{number}:"
+        yield f" Name: {_one_line(channel.name)}"
+        yield f" Component Count: {channel.component_count}"
+        if with_light:
+            yield from _light(channel)
+
+
+def _light(channel: Channel) -> Iterator[str]:
+    """Yield the wavelengths of a channel; 0 when unknown, as Bio-Formats counts the lines."""
+    yield f" Excitation wavelength: {channel.excitation_nm or 0!r}"
+    yield f" Emission wavelength: {channel.emission_nm or 0!r}"
+
+
+def _absent(missing: Sequence[int]) -> Iterator[str]:
+    """Yield the line on frames that are missing."""
+    if missing:
+        shown = ", ".join(map(str, missing[:_LISTED])) + ", ..." * (len(missing) > _LISTED)
+        yield f"Missing frames: {len(missing)} ({shown})"
 
 
 def _one_line(text: str) -> str:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2 import chunks, lite_variant, spec
-from nd2watch.nd2.chunks import ChunkPlace
+from nd2watch.nd2.chunk_writer import ChunkWriter
+from nd2watch.nd2.compressor import FrameCompressor
+from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
-from nd2watch.nd2.picture import Channel, Picture
+from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.text_info import TextInfo
+from nd2watch.nd2.tiles import FrameTiles
 from nd2watch.pending import PendingFile
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     import numpy.typing as npt
 
     from nd2watch.nd2.attributes import ImageAttributes
-    from nd2watch.nd2.lite_variant import Item
+    from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.provenance import Provenance
 
 
@@ -33,6 +37,7 @@ class Nd2Writer:
 
     Frames go to a temporary file in the folder of `path`. Leaving the block normally completes
     the file, flushes it to disk, and gives it its name; leaving it by an exception removes it.
+    What a killed program leaves behind can be recovered, see `nd2watch.nd2.recover`.
     An instance is for one thread and one file.
 
     Parameters
@@ -44,18 +49,26 @@ class Nd2Writer:
     experiment : Experiment, optional
         Loops; their product must be the number of frames. Default: none, for a single frame.
     picture : Picture, optional
-        Channels and calibration; one channel for each component. Default: "Channel 1", ...
+        Channels, optics and calibration; together the channels have the components that the
+        attributes say. Default: "Channel 1", ...
     text_info : TextInfo, optional
-        Description.
+        Description and other texts.
+    recorded : sequence of RecordedColumn, optional
+        Columns for which each frame's metadata have a value.
     provenance : Provenance, optional
         Where the file comes from.
     custom_chunks : mapping of str to bytes, optional
         Further chunks by their full name, written after the frames.
+    threads : int, optional
+        Threads that compress frames; as many as there are processors when omitted.
     check : callable, optional
         Called with the path of the completed, synced temporary file just before it gets its
         name; when it raises, the file is removed and never seen.
     replace : bool, default False
         Replace an existing `path`.
+    keep_unfinished : bool, default False
+        Write to `path` with ``.unfinished`` appended, and leave that file when the block is left
+        by an exception, so that its frames can be recovered. For frames that are nowhere else.
 
     Attributes
     ----------
@@ -84,39 +97,33 @@ class Nd2Writer:
         experiment: Experiment | None = None,
         picture: Picture | None = None,
         text_info: TextInfo | None = None,
+        recorded: Iterable[RecordedColumn] = (),
         provenance: Provenance | None = None,
         custom_chunks: Mapping[str, bytes] | None = None,
+        threads: int | None = None,
         check: Callable[[Path], None] | None = None,
         replace: bool = False,
+        keep_unfinished: bool = False,
     ) -> None:
         self.attributes = attributes
-        self.experiment = experiment or Experiment()
-        self.picture = picture or _default_picture(attributes.component_count)
-        self._text_info = text_info or TextInfo()
-        self._provenance = provenance
-        self._custom_chunks = dict(custom_chunks or {})
+        self._content = FileContent(
+            attributes=attributes,
+            experiment=experiment or Experiment(),
+            picture=picture or Picture.numbered(attributes.component_count),
+            text_info=text_info or TextInfo(),
+            recorded=tuple(recorded),
+            provenance=provenance,
+            custom_chunks=dict(custom_chunks or {}),
+        )
+        self._codec = self._content.codec
+        self._frames = FrameTable(self._content.recorded)
+        self._threads = threads
         self._check = check
-        self._validate()
         self._path = Path(path)
         self._replace = replace
-        self._pending: PendingFile | None = None
+        self._keep = keep_unfinished
+        self._open: _OpenFile | None = None
         self.size = 0
-        self._places: dict[str, ChunkPlace] = {}
-        self._frames = FrameTable()
-
-    def _validate(self) -> None:
-        """Refuse values that contradict each other."""
-        frames, product = self.attributes.frame_count, self.experiment.frame_count
-        if frames != product:
-            sizes = " x ".join(f"{axis}={n}" for axis, n in self.experiment.sizes.items())
-            raise FormatError(
-                f"the loops ({sizes or 'none'}) make {product} frames, the attributes say {frames}"
-            )
-        channels = len(self.picture.channels)
-        if channels != self.attributes.component_count:
-            raise FormatError(
-                f"{channels} channels cannot describe {self.attributes.component_count} components"
-            )
 
     def write_frame(self, pixels: npt.ArrayLike, metadata: FrameMetadata | None = None) -> None:
         """Write the next frame, in row-major order of the loops.
@@ -124,102 +131,104 @@ class Nd2Writer:
         Parameters
         ----------
         pixels : array, shape (Y, X, component), or (Y, X) for one component
-            uint8 or uint16 as the attributes say, of any byte order and memory layout.
+            Samples as the attributes say, of any byte order and memory layout; RGB in this order.
+            Of another type when each value can be stored exactly, see `nd2watch.nd2.samples`.
         metadata : FrameMetadata, optional
-            Time and stage position. Default: one millisecond after the frame before.
+            Time, stage position and so on. Default: one millisecond after the frame before.
 
         Raises
         ------
         FormatError
-            If shape or dtype differ from the attributes, or all frames are written already.
+            If the shape differs from the attributes, a value cannot be stored exactly, or all
+            frames are written already.
         """
-        index = len(self._frames)
-        frame = self._checked(pixels, index)
-        metadata = metadata or FrameMetadata(time_ms=float(index))
-        if index == 0:
-            self._write_head(metadata)
-        data_size = spec.FRAME_TIME.size + self.attributes.frame_size
-        name = spec.frame_name(index)
-        self._places[name] = ChunkPlace(offset=self._file.tell(), data_size=data_size)
-        self._file.write(chunks.encode_header(name, spec.FRAME_NAME_SIZE, data_size))
-        self._file.write(spec.FRAME_TIME.pack(metadata.time_ms))
-        self._file.write(_with_padded_rows(frame, self.attributes).data)
-        self._align()
-        self._frames.append(metadata)
+        index = self._next_index()
+        samples = self._codec.checked(pixels, self.attributes.shape[:2], f"frame {index}")
+        rows = self._codec.encode_rows(samples)
+        with self._begun(metadata) as (file, known):
+            if file.compressor is None:
+                file.chunks.frame(index, known.time_ms, rows)
+            else:
+                shared = np.may_share_memory(rows, np.asarray(pixels))
+                file.compressor.put(index, known.time_ms, rows.copy() if shared else rows)
+                file.write_compressed()
 
-    def _checked(self, pixels: npt.ArrayLike, index: int) -> npt.NDArray[np.uint8 | np.uint16]:
-        """Return one frame as a contiguous (Y, X, component) array of the stored dtype."""
-        frame = np.asarray(pixels)
-        if frame.ndim == 2:
-            frame = frame[:, :, np.newaxis]
-        if index >= self.attributes.frame_count:
-            raise FormatError(f"all {index} frames are written already")
-        if frame.dtype.newbyteorder("<") != self.attributes.dtype.newbyteorder("<"):
-            raise FormatError(f"frame {index} is {frame.dtype}, not {self.attributes.dtype}")
-        if frame.shape != self.attributes.shape:
-            raise FormatError(
-                f"frame {index} has shape {frame.shape}, not {self.attributes.shape}"
-                " (Y, X, component)"
-            )
-        return np.ascontiguousarray(frame, dtype=self.attributes.dtype)
+    def skip_frame(self, metadata: FrameMetadata | None = None) -> None:
+        """Leave the next frame out, as it is missing; later frames keep their place.
 
-    def _write_head(self, first: FrameMetadata) -> None:
-        """Write what precedes the frames: signature, loops, picture, calibration."""
-        self._file.write(chunks.encode_signature())
-        if self.experiment.loops:
-            self._write_tree(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
-        if self.picture.pixel_size_um is not None:  # readers do not look at its bValid
-            tree = self.picture.encode_calibration()
-            self._write_tree(spec.CALIBRATION, "SLxCalibration", tree)
-        self._write_tree(
-            spec.PICTURE, "SLxPictureMetadata", self.picture.encode(first, self._home_z(first))
-        )
+        Parameters
+        ----------
+        metadata : FrameMetadata, optional
+            What is known of it. Default: one millisecond after the frame before.
 
-    def _home_z(self, first: FrameMetadata) -> float:
-        """Return the Z of the home plane, given that of the first; 0 when unknown."""
-        stack = self.experiment.z_stack
-        if first.z_um is None:
-            return 0.0
-        return first.z_um + (stack.home_index * stack.step_um if stack else 0.0)
+        Raises
+        ------
+        FormatError
+            If all frames are written already.
+        """
+        with self._begun(metadata, missing=True):
+            pass
 
-    def _write_tail(self) -> None:
-        """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
-        self._write_tree(
-            spec.TEXT_INFO,
-            "SLxImageTextInfo",
-            self._text_info.encode(self.experiment, self.picture),
-        )
-        for name, data in self._frames.chunks():
-            self._write_metadata(name, data)
-        if self._provenance is not None:
-            self._write_metadata(spec.PROVENANCE, self._provenance.encode())
-        for name, data in self._custom_chunks.items():
-            self._write_metadata(name, data)
-        self._write_tree(spec.ATTRIBUTES, "SLxImageAttributes", self.attributes.encode())
-        self._file.write(chunks.encode_map(self._places, self._file.tell()))
+    @contextmanager
+    def tiles(self, metadata: FrameMetadata | None = None) -> Iterator[FrameTiles]:
+        """Write the next frame by tiles, in any order, without holding it in memory.
 
-    def _write_tree(self, chunk: str, root: str, tree: dict[str, Item]) -> None:
-        """Write a metadata chunk in the lite variant encoding."""
-        self._write_metadata(chunk, lite_variant.encode(root, tree))
+        Parameters
+        ----------
+        metadata : FrameMetadata, optional
+            As for `write_frame`.
 
-    def _write_metadata(self, name: str, data: bytes) -> None:
-        """Write a metadata chunk and enter it in the map."""
-        self._places[name] = ChunkPlace(offset=self._file.tell(), data_size=len(data))
-        self._file.write(chunks.encode_metadata(name, data))
+        Yields
+        ------
+        FrameTiles
+            Its `write` takes the tiles. The frame is complete when the block ends; it is not
+            there, and can be begun again, when the block is left by an exception.
 
-    def _align(self) -> None:
-        """Fill up to the next boundary with zeros."""
-        position = self._file.tell()
-        self._file.write(bytes(spec.aligned(position) - position))
+        Raises
+        ------
+        FormatError
+            If all frames are written already.
+        """
+        index = self._next_index()
+        with self._begun(metadata) as (file, known):
+            if self.attributes.zlib_level is None:
+                with file.chunks.frame_by_tiles(index, known.time_ms, self._codec) as tiles:
+                    yield tiles
+            else:
+                file.write_compressed(all_of_them=True)
+                with tempfile.TemporaryFile(dir=self._path.parent) as scratch:
+                    yield FrameTiles(scratch, 0, self._codec)
+                    scratch.seek(0)
+                    level = self.attributes.zlib_level
+                    file.chunks.frame_compressed(index, known.time_ms, scratch, level)
 
-    @property
-    def _file(self) -> BinaryIO:
-        if self._pending is None:
+    def _next_index(self) -> int:
+        """Return the number of the next frame."""
+        if len(self._frames) >= self.attributes.frame_count:
+            raise FormatError(f"all {self.attributes.frame_count} frames are written already")
+        return len(self._frames)
+
+    @contextmanager
+    def _begun(
+        self, metadata: FrameMetadata | None, *, missing: bool = False
+    ) -> Iterator[tuple[_OpenFile, FrameMetadata]]:
+        """Give the open file for writing the next frame; record it when the block ends."""
+        if self._open is None:
             raise FormatError(f"{self._path} is not open; use the writer in a with statement")
-        return self._pending.file
+        self._next_index()
+        known = metadata or self._frames.next_default()
+        self._frames.check(known)
+        if not self._open.chunks.places:
+            self._content.write_head(self._open.chunks, known)
+        yield self._open, known
+        self._frames.append(known, missing=missing)
 
     def __enter__(self) -> Nd2Writer:
-        self._pending = PendingFile(self._path, replace=self._replace)
+        self._open = _OpenFile(
+            PendingFile(self._path, replace=self._replace, keep=self._keep),
+            self.attributes.zlib_level,
+            self._threads,
+        )
         return self
 
     def __exit__(
@@ -228,38 +237,41 @@ class Nd2Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pending is not None:
-            with self._pending as pending:
+        if self._open is not None:
+            file, self._open = self._open, None
+            with file:
                 if kind is None:
-                    self._finish(pending)
+                    self._finish(file)
 
-    def _finish(self, pending: PendingFile) -> None:
+    def _finish(self, file: _OpenFile) -> None:
         """Complete, check and publish the file."""
         written = len(self._frames)
         if written < self.attributes.frame_count:
             raise FormatError(
                 f"{written} of {self.attributes.frame_count} frames were written to {self._path}"
             )
-        self._write_tail()
-        self.size = self._file.tell()
-        pending.sync()
+        file.write_compressed(all_of_them=True)
+        self._content.write_tail(file.chunks, self._frames)
+        self.size = file.pending.file.tell()
+        file.pending.sync()
         if self._check is not None:
-            self._check(pending.path)
-        pending.publish()
+            self._check(file.pending.path)
+        file.pending.publish()
 
 
-def _default_picture(component_count: int) -> Picture:
-    """Return numbered channels."""
-    return Picture(channels=tuple(Channel(name=f"Channel {n + 1}") for n in range(component_count)))
+class _OpenFile(ExitStack):
+    """A file being written, with what writes to it."""
 
+    def __init__(self, pending: PendingFile, level: int | None, threads: int | None) -> None:
+        super().__init__()
+        self.pending = self.enter_context(pending)
+        self.chunks = ChunkWriter(pending.file)
+        self.compressor = None if level is None else FrameCompressor(level, threads)
+        if self.compressor is not None:
+            self.callback(self.compressor.close)
 
-def _with_padded_rows(
-    frame: npt.NDArray[np.uint8 | np.uint16], attributes: ImageAttributes
-) -> npt.NDArray[np.uint8]:
-    """Return the bytes of a frame, shape (Y, stride), each row padded with zeros."""
-    rows = frame.reshape(attributes.height, -1).view(np.uint8)
-    if attributes.row_stride == attributes.row_size:
-        return rows
-    padded = np.zeros((attributes.height, attributes.row_stride), np.uint8)
-    padded[:, : attributes.row_size] = rows
-    return padded
+    def write_compressed(self, *, all_of_them: bool = False) -> None:
+        """Write the frames that are compressed and whose turn it is."""
+        if self.compressor is not None:
+            for frame in self.compressor.finished(all_of_them=all_of_them):
+                self.chunks.frame(*frame)

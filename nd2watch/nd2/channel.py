@@ -1,0 +1,235 @@
+"""One optical channel: its name, colour, light and exposure."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
+
+if TYPE_CHECKING:
+    from nd2watch.nd2.lite_variant import Item, Plain
+
+UNKNOWN: Final = Double(-1.0)
+"""How optical quantities that are not known are stored."""
+
+_RGB: Final = 3
+_POINT_OF_PEAK: Final = UInt32(4)
+_PALETTE: Final = (0x0000FF, 0x00FF00, 0xFF0000, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFFFFFF)
+
+
+def display_color(index: int, count: int) -> int:
+    """Return a colour, 0xRRGGBB, for channel `index` of `count`; a single one is white."""
+    return 0xFFFFFF if count == 1 else _PALETTE[index % len(_PALETTE)]
+
+
+class Modality(enum.Flag):
+    """How a channel is imaged: contrast and detector, combined by ``|``."""
+
+    FLUORESCENCE = 0x1
+    BRIGHTFIELD = 0x2
+    DARKFIELD = 0x4
+    PHASE_CONTRAST = 0x10
+    DIC = 0x20
+    CAMERA = 0x100
+    LASER_SCAN_CONFOCAL = 0x200
+    SPINNING_DISK = 0x400
+    STRUCTURED_ILLUMINATION = 0x4000
+    MULTIPHOTON = 0x10000
+    TIRF = 0x20000
+    LIGHT_SHEET = 0x80000
+    PMT = 0x100000
+    SPECTRAL = 0x200000
+    GAASP = 0x8000000
+    WIDEFIELD_FLUORESCENCE = FLUORESCENCE | CAMERA
+    TRANSMITTED_LIGHT = BRIGHTFIELD | CAMERA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One optical channel.
+
+    Attributes
+    ----------
+    name : str
+        Not empty, and unlike the other channels of the file.
+    color : int
+        Display colour as 0xRRGGBB.
+    excitation_nm, emission_nm : float, optional
+        Wavelengths, nm. A band of a spectral detector is a channel with its centre as emission.
+    modality : Modality
+        How it is imaged.
+    exposure_ms : float, optional
+        Exposure time, ms.
+    pinhole_um : float, optional
+        Diameter of the pinhole, um.
+    camera : str
+        Name of the camera or detector; may be empty.
+    component_count : int
+        Samples a pixel: 1, or 3 for the red, green and blue of a colour camera.
+
+    Raises
+    ------
+    FormatError
+        If the name is empty or a number is out of range.
+    """
+
+    name: str
+    color: int = 0xFFFFFF
+    excitation_nm: float | None = None
+    emission_nm: float | None = None
+    modality: Modality = Modality.WIDEFIELD_FLUORESCENCE
+    exposure_ms: float | None = None
+    pinhole_um: float | None = None
+    camera: str = ""
+    component_count: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise FormatError("a channel has no name")
+        check_text(self.name, "a channel's name")
+        check_text(self.camera, f"the camera of channel {self.name}")
+        if not 0 <= self.color <= 0xFFFFFF:
+            raise FormatError(f"colour {self.color:#x} of channel {self.name} is not 0xRRGGBB")
+        if self.component_count not in (1, _RGB):
+            raise FormatError(
+                f"channel {self.name} has {self.component_count} components; 1, or 3 for RGB"
+            )
+        for field in ("excitation_nm", "emission_nm", "exposure_ms", "pinhole_um"):
+            value = getattr(self, field)
+            if value is not None and not 0 < value < math.inf:
+                raise FormatError(f"{field} of channel {self.name} is {value}; it must be above 0")
+
+    @property
+    def is_rgb(self) -> bool:
+        """The channel is that of a colour camera."""
+        return self.component_count == _RGB
+
+    @property
+    def stored_color(self) -> int:
+        """Colour as stored, 0x00BBGGRR."""
+        return _swapped(self.color)
+
+    def encode(self, index: int) -> dict[str, Item]:
+        """Return the stored plane `index`; its colour precedes its name, as Bio-Formats pairs them.
+
+        Its sample setting has the same number.
+        """
+        color = UInt32(self.stored_color)
+        return {
+            "uiCompCount": UInt32(self.component_count),
+            "uiSampleIndex": UInt32(index),
+            "dObjCalibration1to1": Double(0.0),
+            "uiModalityMask": UInt64(self.modality.value),
+            "pFluorescentProbe": {
+                "m_sName": "",
+                "m_uiColor": UInt32(0xFFFFFF),
+                "m_ExcitationSpectrum": _encode_spectrum(None),
+                "m_EmissionSpectrum": _encode_spectrum(None),
+            },
+            "pFilterPath": {
+                "m_sDescr": "",
+                "m_uiCount": UInt32(1),
+                "m_pFilter": [
+                    {
+                        "m_sName": self.name,
+                        "m_sUserName": self.name,
+                        "m_ePlacement": UInt32(3),
+                        "m_eNature": UInt32(0),
+                        "m_eSpctType": UInt32(1),
+                        "m_uiColor": color,
+                        "m_ExcitationSpectrum": _encode_spectrum(self.excitation_nm),
+                        "m_EmissionSpectrum": _encode_spectrum(self.emission_nm),
+                        "m_MirrorSpectrum": _encode_spectrum(None),
+                    }
+                ],
+            },
+            "dLampVoltage": Double(0.0),
+            "dFadingCorr": Double(0.0),
+            "uiColor": color,
+            "sDescription": self.name,
+            "dAcqTime": Double(0.0),
+            "dPinholeDiameter": UNKNOWN if self.pinhole_um is None else Double(self.pinhole_um),
+            "iChannelSeriesIndex": Int32(-1),
+            "iCapturedPlaneIndex": Int32(index),
+            "sizeObjFullChip.cx": Int32(0),
+            "sizeObjFullChip.cy": Int32(0),
+        }
+
+    @classmethod
+    def decode(cls, stored: Plain, setting: Plain) -> Channel:
+        """Return the value of a stored plane and its sample setting.
+
+        What is missing or out of range is taken as unknown, as files of other programs differ.
+
+        Raises
+        ------
+        FormatError
+            If the plane has no name.
+        """
+        filters = find(stored, "pFilterPath", "m_pFilter")
+        first = filters[0] if isinstance(filters, list) and filters else {}
+        probe = find(stored, "pFluorescentProbe")
+        spectra = {
+            kind: _peak(find(probe, f"m_{kind}Spectrum")) or _peak(find(first, f"m_{kind}Spectrum"))
+            for kind in ("Excitation", "Emission")
+        }
+        color = find(stored, "uiColor")
+        mask = find(stored, "uiModalityMask")
+        name = find(stored, "sDescription")
+        camera = find(setting, "pCameraSetting", "CameraUserName")
+        return cls(
+            name=name if isinstance(name, str) else "",
+            color=_swapped(color & 0xFFFFFF) if isinstance(color, int) else 0xFFFFFF,
+            excitation_nm=spectra["Excitation"],
+            emission_nm=spectra["Emission"],
+            modality=Modality(mask & _KNOWN_FLAGS) if isinstance(mask, int) else Modality(0),
+            exposure_ms=known(find(setting, "dExposureTime")),
+            pinhole_um=known(find(stored, "dPinholeDiameter")),
+            camera=camera if isinstance(camera, str) else "",
+            component_count=_RGB if find(stored, "uiCompCount") == _RGB else 1,
+        )
+
+
+_KNOWN_FLAGS: Final = sum(flag.value for flag in Modality)
+
+
+def known(value: Plain | None) -> float | None:
+    """Return a stored quantity, None when it is not above 0: unknown ones are stored as -1."""
+    if isinstance(value, (int, float)) and 0 < value < math.inf:
+        return float(value)
+    return None
+
+
+def _swapped(color: int) -> int:
+    """Return a colour with red and blue exchanged."""
+    first, middle, last = color.to_bytes(3, "big")
+    return last << 16 | middle << 8 | first
+
+
+def _encode_spectrum(peak_nm: float | None) -> dict[str, Item]:
+    """Return a spectrum of one point, or an empty one."""
+    points: dict[str, Item] = {}
+    if peak_nm is not None:
+        points["Point0"] = {
+            "eType": _POINT_OF_PEAK,
+            "dWavelength": Double(peak_nm),
+            "dTValue": Double(1.0),
+        }
+    return {"uiCount": UInt32(len(points)), "pPoint": points, "bPoints": Bool(False)}
+
+
+def _peak(spectrum: Plain | None) -> float | None:
+    """Return the wavelength at which a stored spectrum is highest, nm; None when it is empty."""
+    stored = find(spectrum, "pPoint")
+    points = stored.values() if isinstance(stored, dict) else []
+    peaks = [
+        (height, nm)
+        for point in points
+        if (nm := known(find(point, "dWavelength"))) is not None
+        and isinstance(height := find(point, "dTValue"), (int, float))
+    ]
+    return max(peaks)[1] if peaks else None

@@ -1,0 +1,129 @@
+"""Writing chunks one after the other to an open file."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2 import chunks, lite_variant, spec
+from nd2watch.nd2.chunks import ChunkPlace
+from nd2watch.nd2.tiles import FrameTiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from nd2watch.nd2.frame_codec import FrameCodec
+    from nd2watch.nd2.lite_variant import Item
+
+_PIECE: Final = 1 << 22
+
+
+class ChunkWriter:
+    """Appends chunks to a file and keeps their places for the chunk map.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Open for writing, at a chunk boundary.
+    places : mapping, optional
+        Chunks that the file has already.
+
+    Attributes
+    ----------
+    places : dict of str to ChunkPlace
+        Every chunk by its name; one written again is entered anew.
+    """
+
+    def __init__(self, file: BinaryIO, places: Mapping[str, ChunkPlace] | None = None) -> None:
+        self.file = file
+        self.places = dict(places or {})
+
+    def signature(self) -> None:
+        """Write the chunk that every file begins with."""
+        self.file.write(chunks.encode_signature())
+
+    def tree(self, name: str, root: str, tree: dict[str, Item]) -> None:
+        """Write a metadata chunk in the lite variant encoding."""
+        self.metadata(name, lite_variant.encode(root, tree))
+
+    def metadata(self, name: str, data: bytes) -> None:
+        """Write a metadata chunk.
+
+        Raises
+        ------
+        FormatError
+            If the name is not ASCII that ends in its only ``!``.
+        """
+        if not name.isascii() or name.find("!") != len(name) - 1:
+            raise FormatError(f"{name!r} is no name for a chunk: ASCII, with ! at its end only")
+        self.places[name] = ChunkPlace(offset=self.file.tell(), data_size=len(data))
+        self.file.write(chunks.encode_metadata(name, data))
+
+    def frame(self, index: int, time_ms: float, data: bytes | npt.NDArray[np.uint8]) -> None:
+        """Write a frame.
+
+        Parameters
+        ----------
+        index : int
+            Number of the frame.
+        time_ms : float
+            Time since the start of the acquisition, ms.
+        data : bytes or array of uint8
+            Its rows, or the zlib stream of them.
+        """
+        size = len(data) if isinstance(data, bytes) else data.nbytes
+        self.begin_frame(index, time_ms, size)
+        self.file.write(data if isinstance(data, bytes) else data.data)
+        self.align()
+
+    def begin_frame(self, index: int, time_ms: float, size: int) -> None:
+        """Write what precedes the `size` bytes of a frame."""
+        name = spec.frame_name(index)
+        data_size = spec.FRAME_TIME.size + size
+        self.places[name] = ChunkPlace(offset=self.file.tell(), data_size=data_size)
+        self.file.write(chunks.encode_header(name, spec.FRAME_NAME_SIZE, data_size))
+        self.file.write(spec.FRAME_TIME.pack(time_ms))
+
+    @contextmanager
+    def frame_by_tiles(self, index: int, time_ms: float, codec: FrameCodec) -> Iterator[FrameTiles]:
+        """Reserve a frame, which is complete when the block ends and not there when it fails."""
+        start = self.file.tell()
+        tiles = FrameTiles(self.file, start + spec.ALIGNMENT, codec)
+        try:
+            yield tiles
+        except BaseException:
+            self.file.truncate(start)
+            self.file.seek(start)
+            raise
+        self._close_frame(index, time_ms, start, tiles.end)
+
+    def frame_compressed(self, index: int, time_ms: float, rows: BinaryIO, level: int) -> None:
+        """Write a frame whose rows come from a file, as a zlib stream."""
+        start = self.file.tell()
+        self.file.seek(start + spec.ALIGNMENT)
+        deflater = zlib.compressobj(level)
+        while piece := rows.read(_PIECE):
+            self.file.write(deflater.compress(piece))
+        self.file.write(deflater.flush())
+        self._close_frame(index, time_ms, start, self.file.tell())
+
+    def _close_frame(self, index: int, time_ms: float, start: int, end: int) -> None:
+        """Write the header of a frame whose data are there; without it the frame is not."""
+        self.file.seek(start)
+        self.begin_frame(index, time_ms, end - start - spec.ALIGNMENT)
+        self.file.seek(end)
+        self.align()
+
+    def align(self) -> None:
+        """Fill up to the next boundary with zeros."""
+        position = self.file.tell()
+        self.file.write(bytes(spec.aligned(position) - position))
+
+    def map(self) -> None:
+        """Write the chunk map, which completes the file."""
+        self.file.write(chunks.encode_map(self.places, self.file.tell()))

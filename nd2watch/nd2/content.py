@@ -1,0 +1,118 @@
+"""What an ND2 file holds beside its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2 import spec
+from nd2watch.nd2.frame_codec import FrameCodec
+from nd2watch.nd2.text_info import TextInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nd2watch.nd2.attributes import ImageAttributes
+    from nd2watch.nd2.chunk_writer import ChunkWriter
+    from nd2watch.nd2.columns import RecordedColumn
+    from nd2watch.nd2.experiment import Experiment
+    from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
+    from nd2watch.nd2.picture import Picture
+    from nd2watch.nd2.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """The values of a file, checked against each other.
+
+    Attributes
+    ----------
+    attributes, experiment, picture, text_info, recorded, provenance, custom_chunks
+        As `Nd2Writer` takes them.
+
+    Raises
+    ------
+    FormatError
+        If the loops, channels and attributes contradict each other.
+    """
+
+    attributes: ImageAttributes
+    experiment: Experiment
+    picture: Picture
+    text_info: TextInfo = field(default_factory=TextInfo)
+    recorded: tuple[RecordedColumn, ...] = ()
+    provenance: Provenance | None = None
+    custom_chunks: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frames, product = self.attributes.frame_count, self.experiment.frame_count
+        if frames != product:
+            sizes = " x ".join(f"{axis}={n}" for axis, n in self.experiment.sizes.items())
+            raise FormatError(
+                f"the loops ({sizes or 'none'}) make {product} frames, the attributes say {frames}"
+            )
+        described, stored = self.picture.component_count, self.attributes.component_count
+        if described != stored:
+            raise FormatError(
+                f"channels of {described} components cannot describe {stored} components"
+            )
+        if self.picture.is_rgb and self.attributes.is_float:
+            raise FormatError("RGB is stored as uint8 or uint16, not as float32")
+
+    @property
+    def codec(self) -> FrameCodec:
+        """How frames are stored."""
+        return FrameCodec(attributes=self.attributes, rgb=self.picture.is_rgb)
+
+    def write_head(self, writer: ChunkWriter, first: FrameMetadata) -> None:
+        """Write what precedes the frames, which is enough to recover them.
+
+        Parameters
+        ----------
+        writer : ChunkWriter
+            At the start of the file.
+        first : FrameMetadata
+            Time and stage position of frame 0.
+        """
+        writer.signature()
+        self._write_attributes(writer)
+        self._write_experiment(writer)
+        if self.picture.pixel_size_um is not None:  # readers do not look at its bValid
+            tree = self.picture.encode_calibration()
+            writer.tree(spec.CALIBRATION, "SLxCalibration", tree)
+        picture = self.picture.encode(first, self._home_z(first))
+        writer.tree(spec.PICTURE, "SLxPictureMetadata", picture)
+
+    def write_tail(self, writer: ChunkWriter, table: FrameTable) -> None:
+        """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
+        text = self.text_info.encode(self.experiment, self.picture, table.missing)
+        writer.tree(spec.TEXT_INFO, "SLxImageTextInfo", text)
+        for name, data in table.chunks():
+            writer.metadata(name, data)
+        if (camera := self.picture.encode_camera()) is not None:
+            writer.metadata(spec.CAMERA, camera)
+        if self.provenance is not None:
+            writer.metadata(spec.PROVENANCE, self.provenance.encode())
+        for name, data in self.custom_chunks.items():
+            writer.metadata(name, data)
+        writer.map()
+
+    def _write_attributes(self, writer: ChunkWriter) -> None:
+        """Write size and sample format."""
+        writer.tree(spec.ATTRIBUTES, "SLxImageAttributes", self.attributes.encode())
+
+    def _write_experiment(self, writer: ChunkWriter) -> None:
+        """Write the loops; a single frame has none."""
+        if self.experiment.loops:
+            writer.tree(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
+
+    def _home_z(self, first: FrameMetadata) -> float:
+        """Return the Z of the home plane, given that of the first; 0 when unknown."""
+        stack = self.experiment.z_stack
+        if first.z_um is None:
+            return 0.0
+        if stack is None:
+            return first.z_um
+        above = stack.home_index * stack.step_um
+        return first.z_um + (above if stack.bottom_to_top else -above)

@@ -1,0 +1,94 @@
+"""The objective and the magnification of a microscope."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nd2watch.errors import FormatError
+from nd2watch.nd2.channel import UNKNOWN, known
+from nd2watch.nd2.lite_variant import Bool, Double, check_text, find
+
+if TYPE_CHECKING:
+    from nd2watch.nd2.lite_variant import Item, Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optics:
+    """What lies between sample and camera; None where unknown.
+
+    Attributes
+    ----------
+    objective_name : str
+        Such as "Plan Apo 60x Oil"; may be empty.
+    magnification : float, optional
+        Magnification of the objective.
+    numerical_aperture : float, optional
+        Numerical aperture of the objective.
+    immersion_index : float, optional
+        Refractive index of the immersion medium, such as 1.515 for oil.
+    zoom : float, optional
+        Further magnification between objective and camera.
+
+    Raises
+    ------
+    FormatError
+        If a number is not above 0.
+    """
+
+    objective_name: str = ""
+    magnification: float | None = None
+    numerical_aperture: float | None = None
+    immersion_index: float | None = None
+    zoom: float | None = None
+
+    def __post_init__(self) -> None:
+        check_text(self.objective_name, "the objective's name")
+        for field in ("magnification", "numerical_aperture", "immersion_index", "zoom"):
+            value = getattr(self, field)
+            if value is not None and not 0 < value < math.inf:
+                raise FormatError(f"{field} of the optics is {value}; it must be above 0")
+
+    def encode(self) -> dict[str, Item]:
+        """Return the stored fields of the picture metadata."""
+        return {
+            "wsObjectiveName": self.objective_name,
+            "dObjectiveMag": _stored(self.magnification),
+            "dObjectiveNA": _stored(self.numerical_aperture),
+            "dRefractIndex1": _stored(self.immersion_index),
+            "dRefractIndex2": _stored(self.immersion_index),
+            "dZoom": _stored(self.zoom),
+            "dProjectiveMag": UNKNOWN,
+        }
+
+    def encode_setting(self) -> dict[str, Item]:
+        """Return the stored objective of a sample setting."""
+        return {
+            "wsObjectiveName": self.objective_name,
+            "wsObjectiveCode": "",
+            "dObjectiveMag": _stored(self.magnification),
+            "dObjectiveNA": _stored(self.numerical_aperture),
+            "dRefractIndex": _stored(self.immersion_index),
+            "bTiltingNosepiece": Bool(False),
+            "dHorizontalAngle": Double(0.0),
+            "dVerticalAngle": Double(0.0),
+            "dOpticalAxis": Double(0.0),
+        }
+
+    @classmethod
+    def decode(cls, stored: Plain) -> Optics:
+        """Return the value of stored picture metadata; what is missing is unknown."""
+        name = find(stored, "wsObjectiveName")
+        return cls(
+            objective_name=name if isinstance(name, str) else "",
+            magnification=known(find(stored, "dObjectiveMag")),
+            numerical_aperture=known(find(stored, "dObjectiveNA")),
+            immersion_index=known(find(stored, "dRefractIndex1")),
+            zoom=known(find(stored, "dZoom")),
+        )
+
+
+def _stored(value: float | None) -> Double:
+    """Return a quantity as stored."""
+    return UNKNOWN if value is None else Double(value)
