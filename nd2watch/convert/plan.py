@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,12 +15,14 @@ from nd2watch.nd2 import (
     Experiment,
     FrameMetadata,
     ImageAttributes,
+    Modality,
     Picture,
     StagePosition,
     TimeLoop,
     XYPosLoop,
     ZStackLoop,
     display_color,
+    stored_dtype,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from nd2watch.experiment import ImageSequence
     from nd2watch.nd2 import Loop
-    from nd2watch.sources import FrameFile
+    from nd2watch.sources import FrameFile, SourceInfo
 
 _TIME_STEP_MS: Final = 0.001
 """Frames of which only a common time is known are told apart by this much."""
@@ -114,13 +116,13 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         attributes=ImageAttributes(
             width=info.width,
             height=info.height,
-            component_count=c_count,
-            bits_in_memory=info.dtype.itemsize * 8,
+            component_count=3 * c_count if info.rgb else c_count,
+            bits_in_memory=stored_dtype(info.dtype).itemsize * 8,
             frame_count=len(grid),
         ),
         experiment=Experiment(loops=tuple(loops)),
         picture=Picture(
-            channels=_channels(sequence),
+            channels=_channels(sequence, info),
             pixel_size_um=sequence.layout.calibration.pixel_size_um or info.pixel_size_um,
             started=_started(grid, acquired),
         ),
@@ -274,15 +276,19 @@ def _z_step(
     return round(abs(_height_um(grid[:z_count])) / (z_count - 1), 6) or None
 
 
-def _channels(sequence: ImageSequence) -> tuple[Channel, ...]:
+def _channels(sequence: ImageSequence, info: SourceInfo) -> tuple[Channel, ...]:
     """Return the configured channels, else numbered or labelled ones in different colours."""
-    if sequence.layout.channels:
-        return sequence.layout.channels
     labels = sequence.labels()[3]
-    return tuple(
+    channels = sequence.layout.channels or tuple(
         Channel(name=_channel_name(label), color=display_color(index, len(labels)))
         for index, label in enumerate(labels)
     )
+    if info.rgb:
+        return tuple(
+            replace(channel, component_count=3, modality=Modality.TRANSMITTED_LIGHT)
+            for channel in channels
+        )
+    return channels
 
 
 def _channel_name(label: str) -> str:

@@ -127,7 +127,7 @@ def _write(
     ) as writer:
         for index, (channels, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
             checkpoint(cancelled, output)
-            pixels = read_components(channels)
+            pixels = read_components(channels, plan.attributes)
             writer.write_frame(pixels, metadata)
             digests.append(pixel_digest(pixels))
             if progress is not None:

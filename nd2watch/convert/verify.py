@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nd2watch.errors import ConversionCancelled, FormatError, SourceChanged, VerificationFailed
-from nd2watch.nd2 import Nd2Reader
+from nd2watch.nd2 import Nd2Reader, exact_samples
 from nd2watch.sources import FileKey, read_frame
 
 if TYPE_CHECKING:
@@ -18,17 +18,30 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nd2watch.convert.plan import ConversionPlan
+    from nd2watch.nd2 import ImageAttributes
     from nd2watch.sources import FrameFile
 
 
-def read_components(channels: Sequence[FrameFile]) -> npt.NDArray[np.uint8 | np.uint16]:
-    """Return the pixels of one frame's sources, shape (Y, X, component)."""
-    if len(channels) == 1:
-        return read_frame(channels[0])[:, :, np.newaxis]
-    return np.stack([read_frame(frame) for frame in channels], axis=2)
+def read_components(channels: Sequence[FrameFile], attributes: ImageAttributes) -> npt.NDArray[Any]:
+    """Return the pixels of one frame's sources as they are stored, shape (Y, X, component).
+
+    Raises
+    ------
+    SourceError
+        If a source cannot be read.
+    FormatError
+        If a value cannot be stored exactly.
+    """
+    planes = [
+        exact_samples(
+            read_frame(frame), attributes.dtype, attributes.bits_significant, str(frame.path)
+        )
+        for frame in channels
+    ]
+    return planes[0].reshape(attributes.shape) if len(planes) == 1 else np.stack(planes, axis=2)
 
 
-def pixel_digest(frame: npt.NDArray[np.uint8 | np.uint16]) -> bytes:
+def pixel_digest(frame: npt.NDArray[Any]) -> bytes:
     """Return a digest of the samples of a frame, whatever its byte order or memory layout."""
     little = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
     return hashlib.blake2b(little.data, digest_size=16).digest()
@@ -138,7 +151,9 @@ def holds_sequence(
                 return False
             for index, channels in enumerate(plan.sources):
                 checkpoint(cancelled, path)
-                if not np.array_equal(reader.read_frame(index), read_components(channels)):
+                if not np.array_equal(
+                    reader.read_frame(index), read_components(channels, plan.attributes)
+                ):
                     return False
             return True
     except FormatError:

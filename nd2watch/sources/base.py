@@ -69,7 +69,9 @@ class SourceInfo:
     height, width : int
         Pixels.
     dtype : numpy.dtype
-        Sample type, native byte order.
+        Sample type, native byte order: boolean, integer or real.
+    rgb : bool
+        The frame has red, green and blue samples, shape (Y, X, 3); else one sample, shape (Y, X).
     acquired : datetime, optional
         When the frame was taken, with its time zone.
     pixel_size_um : float, optional
@@ -83,15 +85,21 @@ class SourceInfo:
     height: int
     width: int
     dtype: np.dtype[np.generic]
+    rgb: bool = False
     acquired: datetime | None = None
     pixel_size_um: float | None = None
     stage_um: tuple[float, float, float | None] | None = None
     tail_is_zero: bool = False
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the pixels: (Y, X), or (Y, X, 3) for RGB."""
+        return (self.height, self.width, 3) if self.rgb else (self.height, self.width)
+
+    @property
     def format_text(self) -> str:
         """Size and dtype for messages, like ``512 x 512 uint16``."""
-        return f"{self.width} x {self.height} {self.dtype}"
+        return f"{self.width} x {self.height} {'RGB ' * self.rgb}{self.dtype}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

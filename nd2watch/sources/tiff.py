@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import tifffile
@@ -29,7 +29,10 @@ SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 _MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TAIL: Final = 4096
 _NO_COMPRESSION: Final = 1
-_DTYPES: Final = (np.dtype("uint8"), np.dtype("uint16"))
+_PHOTOMETRIC_RGB: Final = 2
+_KINDS: Final = "?buif"
+_PLANAR: Final = "SYX"
+_RGB_AXES: Final = ("YXS", _PLANAR)
 
 
 def open_frame(path: Path) -> FrameFile:
@@ -42,7 +45,8 @@ def open_frame(path: Path) -> FrameFile:
     FrameIncomplete
         If the file is missing, cut short, or looks as if it is still being written.
     FrameUnreadable
-        If it is no TIFF file, or one that holds something else than one 8- or 16-bit plane.
+        If it is no TIFF file, or one that holds something else than one plane
+        of real numbers, or one RGB image.
     """
     with _opened(path) as file:
         key = FileKey.of_status(os.fstat(file.fileno()))
@@ -52,8 +56,8 @@ def open_frame(path: Path) -> FrameFile:
     return FrameFile(path=path, key=key, info=info)
 
 
-def read_frame(frame: FrameFile) -> npt.NDArray[np.uint8 | np.uint16]:
-    """Return the pixels of a frame, shape (Y, X), uint8 or uint16.
+def read_frame(frame: FrameFile) -> npt.NDArray[Any]:
+    """Return the pixels of a frame, shape (Y, X), or (Y, X, 3) for RGB.
 
     Raises
     ------
@@ -67,13 +71,16 @@ def read_frame(frame: FrameFile) -> npt.NDArray[np.uint8 | np.uint16]:
         with _opened(path) as file:
             before = FileKey.of_status(os.fstat(file.fileno()))
             with _parsed(path, file, FrameUnreadable) as tiff:
-                pixels = tiff.pages[0].asarray()
+                page = tiff.pages.first
+                pixels = page.asarray()
+                if page.axes == _PLANAR:
+                    pixels = np.moveaxis(pixels, 0, 2)
             after = FileKey.of_status(os.fstat(file.fileno()))
     except FrameIncomplete as error:
         raise SourceChanged(f"{error} (it was whole before)", path) from error
     if before != frame.key or after != frame.key:
         raise SourceChanged(f"{path} changed while it was converted; it is read again", path)
-    if pixels.shape != (frame.info.height, frame.info.width) or pixels.dtype != frame.info.dtype:
+    if pixels.shape != frame.info.shape or pixels.dtype != frame.info.dtype:
         raise FrameUnreadable(
             f"{path} decodes to {pixels.shape} {pixels.dtype}, not to {frame.info.format_text}",
             path,
@@ -162,17 +169,28 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}", path)
     if len(tiff.pages) != 1:
         raise FrameUnreadable(f"{path} holds {len(tiff.pages)} pages; a frame file holds one", path)
-    if page.dtype is None or page.dtype not in _DTYPES or len(page.shape) != 2 or 0 in page.shape:
+    rgb = (
+        page.axes in _RGB_AXES
+        and page.samplesperpixel == 3
+        and page.photometric == _PHOTOMETRIC_RGB
+    )
+    if (
+        page.dtype is None
+        or page.dtype.kind not in _KINDS
+        or 0 in page.shape
+        or not (rgb or len(page.shape) == 2)
+    ):
         raise FrameUnreadable(
             f"{path} holds {' x '.join(map(str, page.shape))} {page.dtype};"
-            " a frame file holds one uint8 or uint16 plane",
+            " a frame file holds one plane of integers or real numbers, or one RGB image",
             path,
         )
     record = read_plane_record(tiff) or PlaneRecord()
     return SourceInfo(
-        height=page.shape[0],
-        width=page.shape[1],
+        height=page.imagelength,
+        width=page.imagewidth,
         dtype=np.dtype(page.dtype),
+        rgb=rgb,
         acquired=record.acquired,
         pixel_size_um=record.pixel_size_um,
         stage_um=record.stage_um,
