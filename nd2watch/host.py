@@ -45,6 +45,27 @@ def create_locked(path: Path) -> int:
     return descriptor
 
 
+def open_locked(path: Path) -> int:
+    """Open an existing file for reading and writing, and hold a lock on it while it is open.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds the lock.
+    """
+    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags)
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:  # a share without locks
+            pass
+    return descriptor
+
+
 def remove_unlocked(path: Path) -> bool:
     """Delete a file that `create_locked` made unless a living process still holds it.
 

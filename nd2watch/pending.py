@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
-from nd2watch.errors import OutputExists
+from nd2watch.errors import ConversionError, OutputExists
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +90,53 @@ class PendingFile:
         finally:
             if not self._keep:
                 self.path.unlink(missing_ok=True)
+
+
+class GrowingFile:
+    """A finished file that is added to, and stays as it was unless that succeeds.
+
+    Use it as a context manager: leaving the block without `publish` cuts off what was added.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Attributes
+    ----------
+    file : BinaryIO
+        The open file, at its end.
+
+    Raises
+    ------
+    ConversionError
+        If another program is adding to the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.file = os.fdopen(host.open_locked(path), "r+b", buffering=1 << 20)
+        except BlockingIOError as error:
+            raise ConversionError(f"{path} is being written by another program") from error
+        self._size: int | None = self.file.seek(0, os.SEEK_END)
+
+    def sync(self) -> None:
+        """Write everything buffered to the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """Keep what was added."""
+        self._size = None
+
+    def __enter__(self) -> GrowingFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file:
+            if self._size is not None:
+                self.file.truncate(self._size)
 
 
 def remove_orphans(folder: Path) -> list[Path]:

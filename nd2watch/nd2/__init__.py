@@ -45,6 +45,7 @@ from nd2watch.nd2.optics import Optics
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.reader import Nd2Reader
+from nd2watch.nd2.recover import Recovery, recover
 from nd2watch.nd2.samples import exact_samples, stored_dtype
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.writer import Nd2Writer
@@ -63,6 +64,7 @@ __all__ = [
     "Picture",
     "Provenance",
     "RecordedColumn",
+    "Recovery",
     "StagePosition",
     "TextInfo",
     "TimeLoop",
@@ -70,5 +72,6 @@ __all__ = [
     "ZStackLoop",
     "display_color",
     "exact_samples",
+    "recover",
     "stored_dtype",
 ]

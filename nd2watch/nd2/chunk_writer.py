@@ -12,7 +12,7 @@ from nd2watch.nd2.chunks import ChunkPlace
 from nd2watch.nd2.tiles import FrameTiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -51,6 +51,23 @@ class ChunkWriter:
         """Write a metadata chunk in the lite variant encoding."""
         self.metadata(name, lite_variant.encode(root, tree))
 
+    def tree_again(self, name: str, root: str, tree: dict[str, Item]) -> None:
+        """Write a metadata chunk over the one of that name, which has the same size.
+
+        Raises
+        ------
+        FormatError
+            If its size differs.
+        """
+        data = lite_variant.encode(root, tree)
+        place = self.places[name]
+        if len(data) != place.data_size:
+            raise FormatError(f"chunk {name} has {place.data_size} bytes, not {len(data)}")
+        end = self.file.tell()
+        self.file.seek(place.offset)
+        self.file.write(chunks.encode_metadata(name, data))
+        self.file.seek(end)
+
     def metadata(self, name: str, data: bytes) -> None:
         """Write a metadata chunk.
 
@@ -79,6 +96,13 @@ class ChunkWriter:
         size = len(data) if isinstance(data, bytes) else data.nbytes
         self.begin_frame(index, time_ms, size)
         self.file.write(data if isinstance(data, bytes) else data.data)
+        self.align()
+
+    def frame_copied(self, index: int, time_ms: float, size: int, data: Iterable[bytes]) -> None:
+        """Write a frame whose `size` stored bytes come in pieces."""
+        self.begin_frame(index, time_ms, size)
+        for piece in data:
+            self.file.write(piece)
         self.align()
 
     def begin_frame(self, index: int, time_ms: float, size: int) -> None:

@@ -75,9 +75,7 @@ def read_map(file: BinaryIO) -> dict[str, ChunkPlace]:
         If the file is not an ND2 3.0 file or its chunk map is missing or damaged.
     """
     size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if file.read(spec.ALIGNMENT)[: 16 + 32 + 6] != encode_signature()[: 16 + 32 + 6]:
-        raise FormatError("not an ND2 3.0 file: its signature is missing")
+    _check_signature(file)
     if size < 2 * spec.ALIGNMENT:
         raise FormatError("the ND2 file ends after its signature")
     file.seek(size - spec.MAP_TRAILER.size)
@@ -87,6 +85,44 @@ def read_map(file: BinaryIO) -> dict[str, ChunkPlace]:
     start, data_size = _find_chunk(file, offset, spec.MAP_NAME)
     file.seek(start)
     return _decode_entries(file.read(data_size))
+
+
+def scan(file: BinaryIO) -> dict[str, ChunkPlace]:
+    """Return the whole chunks of a file without looking at its chunk map, in their order.
+
+    Of chunks with the same name the last counts; signature and maps are left out.
+
+    Raises
+    ------
+    FormatError
+        If the file is not an ND2 3.0 file.
+    """
+    size = file.seek(0, os.SEEK_END)
+    _check_signature(file)
+    places: dict[str, ChunkPlace] = {}
+    offset = spec.ALIGNMENT
+    while offset + spec.CHUNK_HEADER.size <= size:
+        file.seek(offset)
+        magic, name_size, data_size = spec.CHUNK_HEADER.unpack(file.read(spec.CHUNK_HEADER.size))
+        end = offset + spec.CHUNK_HEADER.size + name_size + data_size
+        if magic != spec.CHUNK_MAGIC or end > size:
+            offset += spec.ALIGNMENT
+            continue
+        name, mark, _ = file.read(min(name_size, spec.ALIGNMENT)).partition(b"!")
+        if mark and name + mark != spec.MAP_NAME:
+            key = (name + mark).decode("ascii", "replace")
+            places.pop(key, None)
+            places[key] = ChunkPlace(offset=offset, data_size=data_size)
+        offset = spec.aligned(end)
+    return places
+
+
+def _check_signature(file: BinaryIO) -> None:
+    """Refuse a file that does not begin as ND2 3.0 files do."""
+    file.seek(0)
+    length = spec.CHUNK_HEADER.size + len(spec.SIGNATURE_NAME) + len(b"Ver3.0")
+    if file.read(length) != encode_signature()[:length]:
+        raise FormatError("not an ND2 3.0 file: its signature is missing")
 
 
 def read_data(file: BinaryIO, name: str, place: ChunkPlace) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
+from nd2watch.nd2.extent import measured
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.nd2.text_info import TextInfo
 
@@ -76,13 +77,21 @@ class FileContent:
             Time and stage position of frame 0.
         """
         writer.signature()
-        self._write_attributes(writer)
-        self._write_experiment(writer)
+        self.write_extent(writer)
         if self.picture.pixel_size_um is not None:  # readers do not look at its bValid
             tree = self.picture.encode_calibration()
             writer.tree(spec.CALIBRATION, "SLxCalibration", tree)
         picture = self.picture.encode(first, self._home_z(first))
         writer.tree(spec.PICTURE, "SLxPictureMetadata", picture)
+
+    def measured(self, table: FrameTable) -> FileContent:
+        """Return the content with durations and periods from the frames' times, if not given."""
+        return replace(self, experiment=measured(self.experiment, table.times_ms))
+
+    def rewrite_experiment(self, writer: ChunkWriter) -> None:
+        """Write the loops, with other numbers in them, over those in the head."""
+        if self.experiment.loops:
+            writer.tree_again(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
 
     def write_tail(self, writer: ChunkWriter, table: FrameTable) -> None:
         """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
@@ -98,12 +107,9 @@ class FileContent:
             writer.metadata(name, data)
         writer.map()
 
-    def _write_attributes(self, writer: ChunkWriter) -> None:
-        """Write size and sample format."""
+    def write_extent(self, writer: ChunkWriter) -> None:
+        """Write what tells how many frames there are: attributes, and loops if there are any."""
         writer.tree(spec.ATTRIBUTES, "SLxImageAttributes", self.attributes.encode())
-
-    def _write_experiment(self, writer: ChunkWriter) -> None:
-        """Write the loops; a single frame has none."""
         if self.experiment.loops:
             writer.tree(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
 
@@ -112,7 +118,4 @@ class FileContent:
         stack = self.experiment.z_stack
         if first.z_um is None:
             return 0.0
-        if stack is None:
-            return first.z_um
-        above = stack.home_index * stack.step_um
-        return first.z_um + (above if stack.bottom_to_top else -above)
+        return first.z_um - (stack.height_um(0) if stack else 0.0)

@@ -14,13 +14,13 @@ from nd2watch.nd2.checks import check_finite
 from nd2watch.nd2.columns import RecordedColumn, encode_tags, xml_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nd2watch.nd2.columns import RecordedValue
 
 __all__ = ["FrameMetadata", "FrameTable", "xml_bytes"]
 
-_OWN_COLUMNS: Final = {
+OWN_COLUMNS: Final = {
     "x_um": ("X", RecordedColumn(name="X Coord", unit="µm")),
     "y_um": ("Y", RecordedColumn(name="Y Coord", unit="µm")),
     "z_um": ("Z", RecordedColumn(name="Z Coord", unit="µm")),
@@ -57,7 +57,7 @@ class FrameMetadata:
     recorded: Mapping[str, RecordedValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_finite(self, "time_ms", *_OWN_COLUMNS)
+        check_finite(self, "time_ms", *OWN_COLUMNS)
 
 
 class FrameTable:
@@ -77,15 +77,20 @@ class FrameTable:
     def __init__(self, recorded: tuple[RecordedColumn, ...] = ()) -> None:
         self._times = array("d")
         self._missing: list[int] = []
-        self._own = {name: array("d") for name in _OWN_COLUMNS}
+        self._own = {name: array("d") for name in OWN_COLUMNS}
         self._recorded = {column.name: column for column in recorded}
         self._values: dict[str, list[RecordedValue | None]] = {c.name: [] for c in recorded}
-        names = [*(column.name for _, column in _OWN_COLUMNS.values()), *self._recorded]
-        if len(set(names)) < len(recorded) + len(_OWN_COLUMNS):
+        names = [*(column.name for _, column in OWN_COLUMNS.values()), *self._recorded]
+        if len(set(names)) < len(recorded) + len(OWN_COLUMNS):
             raise FormatError(f"columns must differ in their names, not {names}")
 
     def __len__(self) -> int:
         return len(self._times)
+
+    @property
+    def times_ms(self) -> Sequence[float]:
+        """Time of each frame, ms."""
+        return self._times
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -141,7 +146,7 @@ class FrameTable:
     def _known(self) -> Iterator[tuple[str, RecordedColumn, bytes]]:
         """Yield key, description and data of the columns that are written."""
         keys: set[str] = set()
-        for name, (key, column) in _OWN_COLUMNS.items():
+        for name, (key, column) in OWN_COLUMNS.items():
             unknown = np.flatnonzero(np.isnan(np.asarray(self._own[name])))
             if np.isin(unknown, self._missing).all() and len(unknown) < len(self):
                 keys.add(key)

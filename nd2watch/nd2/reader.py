@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +15,14 @@ from nd2watch.nd2.attributes import ImageAttributes
 from nd2watch.nd2.columns import decode_tags
 from nd2watch.nd2.experiment import Experiment, decode_loops
 from nd2watch.nd2.frame_codec import FrameCodec
+from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameMetadata
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.text_info import TextInfo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -38,6 +40,8 @@ class Nd2Reader:
     ----------
     path : str or path
         The file.
+    places : mapping of str to ChunkPlace, optional
+        Where its chunks lie, when its chunk map cannot tell.
 
     Attributes
     ----------
@@ -54,12 +58,14 @@ class Nd2Reader:
         If the file is not a complete ND2 3.0 file, or of a kind that is not read here.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], places: Mapping[str, ChunkPlace] | None = None
+    ) -> None:
         self.path = Path(path)
         self._file = self.path.open("rb")
         try:
             with self._named():
-                self._places = chunks.read_map(self._file)
+                self._places = chunks.read_map(self._file) if places is None else dict(places)
                 self.attributes = ImageAttributes.decode(self._tree(spec.ATTRIBUTES))
                 self.experiment = Experiment(loops=self._loops())
                 self.picture = Picture.decode(self._tree(spec.PICTURE))
@@ -90,6 +96,17 @@ class Nd2Reader:
     def _tree(self, name: str) -> Plain:
         """Return the tree of a metadata chunk."""
         return lite_variant.decode(self._data(name))[1]
+
+    def read_chunk(self, name: str) -> bytes:
+        """Return the data of a chunk.
+
+        Raises
+        ------
+        FormatError
+            If the file has no chunk of this name, or it is damaged.
+        """
+        with self._named():
+            return self._data(name)
 
     def _data(self, name: str) -> bytes:
         """Return the data of a chunk."""
@@ -153,6 +170,28 @@ class Nd2Reader:
                 raise FormatError(f"{len(data)} bytes are not a time for each frame")
         return np.frombuffer(data, "<f8")
 
+    def recorded_columns(self) -> tuple[RecordedColumn, ...]:
+        """Return the columns that were added to those that every file has.
+
+        Raises
+        ------
+        FormatError
+            If their description is damaged.
+        """
+        own = {key for key, _ in OWN_COLUMNS.values()}
+        return tuple(column for key, column in self._tags().items() if key not in own)
+
+    def column_keys(self) -> tuple[str, ...]:
+        """Return the key in the chunk's name of every column."""
+        return tuple(self._tags())
+
+    def _tags(self) -> dict[str, RecordedColumn]:
+        """Return the description of the columns by the key of their chunk."""
+        if spec.CUSTOM_TAGS not in self._places:
+            return {}
+        with self._named():
+            return decode_tags(self._data(spec.CUSTOM_TAGS))
+
     def columns(self) -> dict[str, tuple[RecordedColumn, tuple[RecordedValue, ...]]]:
         """Return the recorded columns with a value for each frame, by the key of their chunk.
 
@@ -161,16 +200,40 @@ class Nd2Reader:
         FormatError
             If a column is missing or cut short.
         """
-        if spec.CUSTOM_TAGS not in self._places:
-            return {}
+        found = {}
+        tags = self._tags()
         with self._named():
-            found = {}
-            for key, column in decode_tags(self._data(spec.CUSTOM_TAGS)).items():
+            for key, column in tags.items():
                 values = column.decode(self._data(spec.custom_data_name(key)))
                 if len(values) != self.attributes.frame_count:
                     raise FormatError(f"column {column.name} has {len(values)} values")
                 found[key] = (column, values)
         return found
+
+    def frame_metadata(self) -> list[FrameMetadata]:
+        """Return what is recorded for each frame.
+
+        Raises
+        ------
+        FormatError
+            If a column or the times are missing or damaged.
+        """
+        columns = self.columns()
+        own = {
+            name: columns.pop(key)[1] for name, (key, _) in OWN_COLUMNS.items() if key in columns
+        }
+        return [
+            FrameMetadata(
+                time_ms=float(time_ms),
+                **{name: _finite(values[index]) for name, values in own.items()},
+                recorded={
+                    column.name: values[index]
+                    for column, values in columns.values()
+                    if _is_known(values[index])
+                },
+            )
+            for index, time_ms in enumerate(self.frame_times_ms)
+        ]
 
     def read_frame(self, index: int) -> npt.NDArray[Any]:
         """Return one frame, shape (Y, X, component), RGB in this order; zeros when it is missing.
@@ -198,15 +261,19 @@ class Nd2Reader:
             If the file has no frame of this number, or it is damaged.
         """
         with self._named():
-            if not 0 <= index < self.attributes.frame_count:
+            if spec.frame_name(index) in self._places:
+                yield from self._codec.strips(self.stored_frame(index), f"frame {index}")
+            elif not 0 <= index < self.attributes.frame_count:
                 raise FormatError(f"there is no frame {index} among {self.attributes.frame_count}")
-            name = spec.frame_name(index)
-            if name in self._places:
-                stored = self._pieces(name, self._places[name])
-                yield from self._codec.strips(stored, f"frame {index}")
 
-    def _pieces(self, name: str, place: ChunkPlace) -> Iterator[bytes]:
-        """Yield the data of a frame, without its time."""
+    def stored_size(self, index: int) -> int:
+        """Return the bytes that a frame takes, without its time."""
+        return self._places[spec.frame_name(index)].data_size - spec.FRAME_TIME.size
+
+    def stored_frame(self, index: int) -> Iterator[bytes]:
+        """Yield the bytes of a frame as they are stored, without its time, piece by piece."""
+        name = spec.frame_name(index)
+        place = self._places[name]
         start = chunks.find_data(self._file, name, place) + spec.FRAME_TIME.size
         end = start - spec.FRAME_TIME.size + place.data_size
         while start < end:
@@ -214,6 +281,22 @@ class Nd2Reader:
             piece = self._file.read(min(_PIECE, end - start))
             start += len(piece)
             yield piece
+
+    def frame_time_ms(self, index: int) -> float:
+        """Return the time that is stored with a frame, ms.
+
+        Raises
+        ------
+        FormatError
+            If the frame is missing or damaged.
+        """
+        name = spec.frame_name(index)
+        with self._named():
+            if name not in self._places:
+                raise FormatError(f"frame {index} is missing")
+            self._file.seek(chunks.find_data(self._file, name, self._places[name]))
+            time_ms = spec.FRAME_TIME.unpack(self._file.read(spec.FRAME_TIME.size))[0]
+            return float(time_ms)
 
     def close(self) -> None:
         """Close the file."""
@@ -224,3 +307,13 @@ class Nd2Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_known(value: RecordedValue) -> bool:
+    """Return whether a column has a value: a missing number is NaN, a missing text empty."""
+    return value != "" if isinstance(value, str) else not math.isnan(value)
+
+
+def _finite(value: RecordedValue) -> float | None:
+    """Return a number of a column, None when it is missing."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

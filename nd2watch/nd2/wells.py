@@ -29,6 +29,9 @@ FRAME_WELLS: Final = "CustomData|WellPlateFrameInfoZJSON!"
 MAX_SIDE: Final = 9999
 """Most rows, and most columns, of a plate."""
 
+MAX_LIST_BYTES = 1 << 29
+"""Most bytes of the list of wells before compression: some 2.5 million frames."""
+
 _ROOT: Final = "PlateDesc"
 _NAME: Final = re.compile(r"([A-Za-z]{1,3})([0-9]{1,4})")
 _STANDARD: Final = {
@@ -44,7 +47,6 @@ _UUID_SPACE: Final = uuid.UUID("6c0a4f4e-5d3c-5b2e-9a51-2f7f6f0e8d11")
 
 # A listed frame takes about 200 bytes; what is far above that is a decompression bomb.
 _MAX_ENTRY_BYTES: Final = 1 << 10
-_MAX_BYTES: Final = 1 << 29
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -251,7 +253,7 @@ def encode_frame_wells(plate: WellPlate, wells: Sequence[Well | None]) -> bytes:
             }
         )
     text = json.dumps(entries, separators=(",", ":")).encode("ascii")
-    if len(text) > _MAX_BYTES:
+    if len(text) > MAX_LIST_BYTES:
         raise FormatError(f"the wells of {len(entries)} frames are more than a file can list")
     return zlib.compress(text)
 
@@ -274,7 +276,7 @@ def decode_frame_wells(plate: WellPlate, data: bytes, frame_count: int) -> dict[
         If the data are damaged, inflate to far more than `frame_count` entries, list a frame
         twice or one that is not there, or a well that is not on the plate.
     """
-    limit = min(_MAX_ENTRY_BYTES * (frame_count + 1), _MAX_BYTES)
+    limit = min(_MAX_ENTRY_BYTES * (frame_count + 1), MAX_LIST_BYTES)
     try:
         entries = json.loads(_inflated(data, limit).decode())
     except (ValueError, RecursionError) as error:

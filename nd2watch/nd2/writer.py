@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,11 +15,14 @@ from nd2watch.nd2.chunk_writer import ChunkWriter
 from nd2watch.nd2.compressor import FrameCompressor
 from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
+from nd2watch.nd2.extent import resized
 from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
+from nd2watch.nd2.loops import NETimeLoop, TimeLoop
 from nd2watch.nd2.picture import Picture
+from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.tiles import FrameTiles
-from nd2watch.pending import PendingFile
+from nd2watch.pending import GrowingFile, PendingFile
 
 if TYPE_CHECKING:
     import os
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nd2watch.nd2.attributes import ImageAttributes
+    from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.provenance import Provenance
 
@@ -122,8 +127,58 @@ class Nd2Writer:
         self._path = Path(path)
         self._replace = replace
         self._keep = keep_unfinished
+        self._places: Mapping[str, ChunkPlace] = {}
         self._open: _OpenFile | None = None
         self.size = 0
+
+    @classmethod
+    def append(
+        cls, path: str | os.PathLike[str], time_points: int, *, threads: int | None = None
+    ) -> Nd2Writer:
+        """Return a writer that adds time points to a finished file.
+
+        What is there stays in place: new frames, then new metadata and a new chunk map follow
+        after it. Leaving the block by an exception restores the file; after a killed program
+        `nd2watch.nd2.recover` saves the old frames and those that were added.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; its outermost loop is over time.
+        time_points : int
+            How many are added.
+        threads : int, optional
+            Threads that compress frames, where the file is compressed.
+
+        Raises
+        ------
+        FormatError
+            If the file is of a kind that is not read here, or its outermost loop is another.
+        """
+        with Nd2Reader(path) as reader:
+            outermost = next(iter(reader.experiment.loops), None)
+            if time_points < 1 or not isinstance(outermost, (TimeLoop, NETimeLoop)):
+                raise FormatError(
+                    f"{path} has no outermost time loop to add {time_points} points to"
+                )
+            count = (
+                reader.experiment.frame_count // outermost.count * (outermost.count + time_points)
+            )
+            experiment = resized(reader.experiment, count)
+            writer = cls(
+                path,
+                dataclasses.replace(reader.attributes, frame_count=count),
+                experiment=experiment,
+                picture=reader.picture,
+                text_info=reader.text_info,
+                recorded=reader.recorded_columns(),
+                threads=threads,
+            )
+            missing = set(reader.missing_frames)
+            for index, metadata in enumerate(reader.frame_metadata()):
+                writer._frames.append(metadata, missing=index in missing)
+            writer._places = reader.chunks
+        return writer
 
     def write_frame(self, pixels: npt.ArrayLike, metadata: FrameMetadata | None = None) -> None:
         """Write the next frame, in row-major order of the loops.
@@ -224,11 +279,11 @@ class Nd2Writer:
         self._frames.append(known, missing=missing)
 
     def __enter__(self) -> Nd2Writer:
-        self._open = _OpenFile(
-            PendingFile(self._path, replace=self._replace, keep=self._keep),
-            self.attributes.zlib_level,
-            self._threads,
-        )
+        if self._places:
+            target: PendingFile | GrowingFile = GrowingFile(self._path)
+        else:
+            target = PendingFile(self._path, replace=self._replace, keep=self._keep)
+        self._open = _OpenFile(target, self._places, self.attributes.zlib_level, self._threads)
         return self
 
     def __exit__(
@@ -251,21 +306,33 @@ class Nd2Writer:
                 f"{written} of {self.attributes.frame_count} frames were written to {self._path}"
             )
         file.write_compressed(all_of_them=True)
-        self._content.write_tail(file.chunks, self._frames)
-        self.size = file.pending.file.tell()
-        file.pending.sync()
+        content = self._content.measured(self._frames)
+        if self._places:
+            content.write_extent(file.chunks)
+        else:
+            content.rewrite_experiment(file.chunks)
+        content.write_tail(file.chunks, self._frames)
+        self.size = file.target.file.tell()
+        file.target.sync()
         if self._check is not None:
-            self._check(file.pending.path)
-        file.pending.publish()
+            self._check(file.target.path)
+        file.target.publish()
 
 
 class _OpenFile(ExitStack):
     """A file being written, with what writes to it."""
 
-    def __init__(self, pending: PendingFile, level: int | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        target: PendingFile | GrowingFile,
+        places: Mapping[str, ChunkPlace],
+        level: int | None,
+        threads: int | None,
+    ) -> None:
         super().__init__()
-        self.pending = self.enter_context(pending)
-        self.chunks = ChunkWriter(pending.file)
+        self.target = target
+        self.enter_context(target)
+        self.chunks = ChunkWriter(target.file, places)
         self.compressor = None if level is None else FrameCompressor(level, threads)
         if self.compressor is not None:
             self.callback(self.compressor.close)

@@ -84,6 +84,11 @@ class ZStackLoop:
             "wsCommandAfterCapture": "",
         }
 
+    def height_um(self, plane: int) -> float:
+        """Return how much higher than the home plane `plane` is, um."""
+        above = (plane - self.home_index) * self.step_um
+        return above if self.bottom_to_top else -above
+
     def _range_um(self) -> tuple[float, float]:
         """Return the distance from home to the first and to the last plane, um.
 
