@@ -22,8 +22,11 @@ from nd2watch.nd2 import (
     StagePosition,
     TextInfo,
     TimeLoop,
+    Well,
+    WellPlate,
     XYPosLoop,
     ZStackLoop,
+    recover,
 )
 from nd2watch.version import __version__
 
@@ -47,10 +50,13 @@ __all__ = [
     "StagePosition",
     "TextInfo",
     "TimeLoop",
+    "Well",
+    "WellPlate",
     "XYPosLoop",
     "ZStackLoop",
     "__version__",
     "compile_pattern",
     "compile_regex",
     "convert_folder",
+    "recover",
 ]

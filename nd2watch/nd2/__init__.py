@@ -48,6 +48,7 @@ from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.recover import Recovery, recover
 from nd2watch.nd2.samples import exact_samples, stored_dtype
 from nd2watch.nd2.text_info import TextInfo
+from nd2watch.nd2.wells import Well, WellPlate
 from nd2watch.nd2.writer import Nd2Writer
 
 __all__ = [
@@ -68,6 +69,8 @@ __all__ = [
     "StagePosition",
     "TextInfo",
     "TimeLoop",
+    "Well",
+    "WellPlate",
     "XYPosLoop",
     "ZStackLoop",
     "display_color",

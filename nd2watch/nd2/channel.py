@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.columns import check_xml_text
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Channel:
         if not self.name.strip():
             raise FormatError("a channel has no name")
         check_text(self.name, "a channel's name")
-        check_text(self.camera, f"the camera of channel {self.name}")
+        check_xml_text(self.camera, f"the camera of channel {self.name}")
         if not 0 <= self.color <= 0xFFFFFF:
             raise FormatError(f"colour {self.color:#x} of channel {self.name} is not 0xRRGGBB")
         if self.component_count not in (1, _RGB):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -80,6 +81,29 @@ class ChunkWriter:
             raise FormatError(f"{name!r} is no name for a chunk: ASCII, with ! at its end only")
         self.places[name] = ChunkPlace(offset=self.file.tell(), data_size=len(data))
         self.file.write(chunks.encode_metadata(name, data))
+
+    def begin_metadata(self, name: str, size: int) -> None:
+        """Write what precedes the `size` bytes of a metadata chunk."""
+        self.places[name] = ChunkPlace(offset=self.file.tell(), data_size=size)
+        self.file.write(chunks.encode_metadata_header(name, size))
+
+    def read_back(self, name: str, skip: int = 0) -> Iterator[bytes]:
+        """Yield the data of a chunk that is written, without the first `skip` bytes, in pieces.
+
+        Further chunks may be written between the pieces.
+        """
+        place = self.places[name]
+        end = self.file.tell()
+        start = chunks.find_data(self.file, name, place)
+        stop = start + place.data_size
+        start += skip
+        while start < stop:
+            self.file.seek(start)
+            piece = self.file.read(min(_PIECE, stop - start))
+            start += len(piece)
+            self.file.seek(0, os.SEEK_END)
+            yield piece
+        self.file.seek(end)
 
     def frame(self, index: int, time_ms: float, data: bytes | npt.NDArray[np.uint8]) -> None:
         """Write a frame.

@@ -45,8 +45,13 @@ def encode_signature() -> bytes:
 
 def encode_metadata(name: str, data: bytes) -> bytes:
     """Return a metadata chunk: its data end on a boundary, the slack follows the name."""
-    total = spec.aligned(spec.CHUNK_HEADER.size + len(name) + spec.NAME_RESERVE + len(data))
-    return encode_header(name, total - spec.CHUNK_HEADER.size - len(data), len(data)) + data
+    return encode_metadata_header(name, len(data)) + data
+
+
+def encode_metadata_header(name: str, data_size: int) -> bytes:
+    """Return what precedes the data of a metadata chunk."""
+    total = spec.aligned(spec.CHUNK_HEADER.size + len(name) + spec.NAME_RESERVE + data_size)
+    return encode_header(name, total - spec.CHUNK_HEADER.size - data_size, data_size)
 
 
 def encode_map(places: Mapping[str, ChunkPlace], offset: int) -> bytes:

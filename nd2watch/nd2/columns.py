@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TYPE_CODES: Final = {"text": 1, "integer": 2, "number": 3}
 _TEXT_CELL: Final = 512
+_NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAKEN: Final = re.compile(
     r"[XYZ]|AcqTimes|AcqFrames|RoiMetadata|WellPlate|FloatComp", re.IGNORECASE
 )
@@ -42,7 +43,7 @@ class RecordedColumn:
     Raises
     ------
     FormatError
-        If the name is empty or the kind is unknown.
+        If the name is empty, a text cannot be stored, or the kind is unknown.
     """
 
     name: str
@@ -50,8 +51,8 @@ class RecordedColumn:
     kind: Literal["number", "integer", "text"] = "number"
 
     def __post_init__(self) -> None:
-        check_text(self.name, "a column's name")
-        check_text(self.unit, f"the unit of column {self.name}")
+        check_xml_text(self.name, "a column's name")
+        check_xml_text(self.unit, f"the unit of column {self.name}")
         if not self.name.strip():
             raise FormatError("a recorded column has no name")
         if self.kind not in _TYPE_CODES:
@@ -74,8 +75,8 @@ class RecordedColumn:
             if self.kind == "text":
                 return b"".join(self._cell(value) for value in values)
             if self.kind == "number":
-                filled = [np.nan if value is None else value for value in values]
-                return np.asarray(filled, "<f8").tobytes()
+                filled = (np.nan if value is None else value for value in values)
+                return struct.pack(f"<{len(values)}d", *filled)
             return struct.pack(f"<{len(values)}i", *values)
         except (TypeError, ValueError, OverflowError, struct.error) as error:
             raise FormatError(
@@ -154,6 +155,19 @@ def decode_tags(stored: bytes) -> dict[str, RecordedColumn]:
     return columns
 
 
+def check_xml_text(text: str, what: str) -> None:
+    """Refuse a text that XML cannot hold, such as one with control characters.
+
+    Raises
+    ------
+    FormatError
+        Names `what` the text is.
+    """
+    check_text(text, what)
+    if found := _NOT_IN_XML.search(text):
+        raise FormatError(f"{what} holds the character {found[0]!r}, which XML cannot hold")
+
+
 def xml_bytes(root: ET.Element) -> bytes:
     """Return an XML variant as stored: UTF-8 with its declaration."""
     return (
@@ -167,10 +181,10 @@ def parse_xml(stored: bytes) -> ET.Element:
     Raises
     ------
     FormatError
-        If it is damaged, or has a document type, which real files never have.
+        If it is damaged, is no UTF-8, or has a document type, which real files never have.
     """
-    if b"<!" in stored:
-        raise FormatError("damaged XML: it declares a document type")
+    if b"<!" in stored or b"\0" in stored:  # UTF-16 would hide the former
+        raise FormatError("damaged XML: it declares a document type or is no UTF-8")
     try:
         return ET.fromstring(stored)  # noqa: S314 - without a document type there are no entities
     except (ET.ParseError, ValueError, LookupError) as error:

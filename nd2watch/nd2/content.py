@@ -9,6 +9,8 @@ from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
 from nd2watch.nd2.extent import measured
 from nd2watch.nd2.frame_codec import FrameCodec
+from nd2watch.nd2.frame_meta import FrameTable
+from nd2watch.nd2.pyramid_writer import write_pyramid
 from nd2watch.nd2.text_info import TextInfo
 
 if TYPE_CHECKING:
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from nd2watch.nd2.chunk_writer import ChunkWriter
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.experiment import Experiment
-    from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
+    from nd2watch.nd2.frame_meta import FrameMetadata
     from nd2watch.nd2.picture import Picture
     from nd2watch.nd2.provenance import Provenance
+    from nd2watch.nd2.wells import WellPlate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,8 @@ class FileContent:
 
     Attributes
     ----------
-    attributes, experiment, picture, text_info, recorded, provenance, custom_chunks
+    attributes, experiment, picture, text_info, recorded, well_plate, pyramid, provenance, \
+custom_chunks
         As `Nd2Writer` takes them.
 
     Raises
@@ -43,6 +47,8 @@ class FileContent:
     picture: Picture
     text_info: TextInfo = field(default_factory=TextInfo)
     recorded: tuple[RecordedColumn, ...] = ()
+    well_plate: WellPlate | None = None
+    pyramid: bool = False
     provenance: Provenance | None = None
     custom_chunks: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -60,6 +66,10 @@ class FileContent:
             )
         if self.picture.is_rgb and self.attributes.is_float:
             raise FormatError("RGB is stored as uint8 or uint16, not as float32")
+
+    def new_table(self) -> FrameTable:
+        """Return an empty table of what is recorded for each frame."""
+        return FrameTable(self.recorded, self.well_plate)
 
     @property
     def codec(self) -> FrameCodec:
@@ -101,6 +111,9 @@ class FileContent:
             writer.metadata(name, data)
         if (camera := self.picture.encode_camera()) is not None:
             writer.metadata(spec.CAMERA, camera)
+        if self.pyramid:
+            for index in range(self.attributes.frame_count):
+                write_pyramid(writer, self.codec, index)
         if self.provenance is not None:
             writer.metadata(spec.PROVENANCE, self.provenance.encode())
         for name, data in self.custom_chunks.items():

@@ -11,14 +11,14 @@ import numpy as np
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
 from nd2watch.nd2.checks import check_finite
-from nd2watch.nd2.columns import RecordedColumn, encode_tags, xml_bytes
+from nd2watch.nd2.columns import RecordedColumn, encode_tags
+from nd2watch.nd2.wells import FRAME_WELLS, PLATE, encode_frame_wells, encode_plate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from nd2watch.nd2.columns import RecordedValue
-
-__all__ = ["FrameMetadata", "FrameTable", "xml_bytes"]
+    from nd2watch.nd2.wells import Well, WellPlate
 
 OWN_COLUMNS: Final = {
     "x_um": ("X", RecordedColumn(name="X Coord", unit="µm")),
@@ -42,6 +42,8 @@ class FrameMetadata:
         Exposure of this frame, ms, where it is not that of the channel.
     recorded : mapping of str to float, int or str
         Values by the name of the column that the writer was told of.
+    well : Well, optional
+        Well of the plate that the writer was told of.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class FrameMetadata:
     z_um: float | None = None
     exposure_ms: float | None = None
     recorded: Mapping[str, RecordedValue] = field(default_factory=dict)
+    well: Well | None = None
 
     def __post_init__(self) -> None:
         check_finite(self, "time_ms", *OWN_COLUMNS)
@@ -67,6 +70,8 @@ class FrameTable:
     ----------
     recorded : tuple of RecordedColumn
         Columns that the user adds.
+    plate : WellPlate, optional
+        Plate that the frames' wells are on.
 
     Raises
     ------
@@ -74,7 +79,11 @@ class FrameTable:
         If two columns have the same name.
     """
 
-    def __init__(self, recorded: tuple[RecordedColumn, ...] = ()) -> None:
+    def __init__(
+        self, recorded: tuple[RecordedColumn, ...] = (), plate: WellPlate | None = None
+    ) -> None:
+        self._plate = plate
+        self._wells: list[Well | None] = []
         self._times = array("d")
         self._missing: list[int] = []
         self._own = {name: array("d") for name in OWN_COLUMNS}
@@ -107,8 +116,13 @@ class FrameTable:
         Raises
         ------
         FormatError
-            If a column was not declared, or a value is not of its kind.
+            If a column was not declared, a value is not of its kind, or the well is not on the
+            plate.
         """
+        if metadata.well is not None:
+            if self._plate is None:
+                raise FormatError(f"a frame is in well {metadata.well.name}, but there is no plate")
+            self._plate.check(metadata.well, f"frame {len(self)}")
         if unknown := metadata.recorded.keys() - self._recorded.keys():
             raise FormatError(f"columns {sorted(unknown)} were not declared to the writer")
         for name, column in self._recorded.items():
@@ -123,6 +137,8 @@ class FrameTable:
         if missing:
             self._missing.append(len(self))
         self._times.append(metadata.time_ms)
+        if self._plate is not None:
+            self._wells.append(metadata.well)
         for name, values in self._values.items():
             values.append(metadata.recorded.get(name))
         for name, own in self._own.items():
@@ -142,18 +158,21 @@ class FrameTable:
         yield spec.custom_data_name("AcqTimesCache"), _doubles(self._times)
         yield spec.custom_data_name("AcqTimes2Cache"), bytes(8 * len(self))
         yield spec.custom_data_name("AcqFramesCache"), bytes(4 * len(self))
+        if self._plate is not None:
+            yield PLATE, encode_plate(self._plate)
+            yield FRAME_WELLS, encode_frame_wells(self._plate, self._wells)
 
     def _known(self) -> Iterator[tuple[str, RecordedColumn, bytes]]:
         """Yield key, description and data of the columns that are written."""
-        keys: set[str] = set()
+        keys = {key for key, _ in OWN_COLUMNS.values()}
         for name, (key, column) in OWN_COLUMNS.items():
             unknown = np.flatnonzero(np.isnan(np.asarray(self._own[name])))
             if np.isin(unknown, self._missing).all() and len(unknown) < len(self):
-                keys.add(key)
                 yield key, column, _doubles(self._own[name])
         for number, column in enumerate(self._recorded.values()):
             key = column.chunk_key()
-            key = f"{key}_{number}" if key in keys else key
+            while key in keys:
+                key = f"{key}_{number}"
             keys.add(key)
             yield key, column, column.encode(self._values[column.name])
 

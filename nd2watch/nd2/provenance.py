@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.columns import parse_xml, xml_bytes
+from nd2watch.nd2.columns import check_xml_text, parse_xml, xml_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,19 @@ class Provenance:
     sources_digest : str
         Digest over name, size and change time of every source, in frame order: equal for the
         same files, whatever was done since.
+
+    Raises
+    ------
+    FormatError
+        If a text cannot be stored.
     """
 
     software: str
     sources_digest: str
+
+    def __post_init__(self) -> None:
+        check_xml_text(self.software, "the software of the provenance")
+        check_xml_text(self.sources_digest, "the digest of the provenance")
 
     def encode(self) -> bytes:
         """Return the stored XML."""

@@ -19,6 +19,7 @@ from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameMetadata
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.text_info import TextInfo
+from nd2watch.nd2.wells import FRAME_WELLS, PLATE, decode_frame_wells, decode_plate
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn, RecordedValue
     from nd2watch.nd2.lite_variant import Plain
+    from nd2watch.nd2.wells import Well, WellPlate
 
 _PIECE: Final = 1 << 22
 
@@ -170,6 +172,24 @@ class Nd2Reader:
                 raise FormatError(f"{len(data)} bytes are not a time for each frame")
         return np.frombuffer(data, "<f8")
 
+    @property
+    def well_plate(self) -> WellPlate | None:
+        """The plate; None without."""
+        if PLATE not in self._places:
+            return None
+        with self._named():
+            return decode_plate(self._data(PLATE))
+
+    @property
+    def frame_wells(self) -> dict[int, Well]:
+        """Well of each frame that is in one."""
+        plate = self.well_plate
+        if plate is None or FRAME_WELLS not in self._places:
+            return {}
+        with self._named():
+            frames = self.attributes.frame_count
+            return decode_frame_wells(plate, self._data(FRAME_WELLS), frames)
+
     def recorded_columns(self) -> tuple[RecordedColumn, ...]:
         """Return the columns that were added to those that every file has.
 
@@ -222,18 +242,23 @@ class Nd2Reader:
         own = {
             name: columns.pop(key)[1] for name, (key, _) in OWN_COLUMNS.items() if key in columns
         }
-        return [
-            FrameMetadata(
-                time_ms=float(time_ms),
-                **{name: _finite(values[index]) for name, values in own.items()},
-                recorded={
-                    column.name: values[index]
-                    for column, values in columns.values()
-                    if _is_known(values[index])
-                },
+        wells = self.frame_wells
+        rows = []
+        for index, time_ms in enumerate(self.frame_times_ms):
+            known = {name: _finite(values[index]) for name, values in own.items()}
+            recorded = {c.name: v[index] for c, v in columns.values() if _is_known(v[index])}
+            rows.append(
+                FrameMetadata(
+                    time_ms=float(time_ms),
+                    x_um=known.get("x_um"),
+                    y_um=known.get("y_um"),
+                    z_um=known.get("z_um"),
+                    exposure_ms=known.get("exposure_ms"),
+                    recorded=recorded,
+                    well=wells.get(index),
+                )
             )
-            for index, time_ms in enumerate(self.frame_times_ms)
-        ]
+        return rows
 
     def read_frame(self, index: int) -> npt.NDArray[Any]:
         """Return one frame, shape (Y, X, component), RGB in this order; zeros when it is missing.

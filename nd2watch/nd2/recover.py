@@ -168,6 +168,7 @@ def _content(reader: Nd2Reader, whole: dict[int, float], notes: list[str]) -> Fi
         picture=reader.picture,
         text_info=reader.text_info,
         recorded=_recorded(reader, whole),
+        well_plate=reader.well_plate,
     )
 
 
@@ -196,7 +197,7 @@ def _table(
             "recorded columns were not written yet; times are those stored with the frames,"
             " stage positions those of the loops"
         )
-    table = FrameTable(content.recorded)
+    table = content.new_table()
     for index in range(content.attributes.frame_count):
         if index < len(rows):
             row = rows[index]

@@ -71,9 +71,13 @@ def exact_samples(pixels: npt.NDArray[Any], dtype: Dtype, bits: int, what: str) 
     Raises
     ------
     FormatError
-        If a value is none of `dtype`, or needs more than `bits` bits; it is named.
+        If `pixels` are no numbers, or a value, which is named, is none of `dtype` or needs more
+        than `bits` bits.
     """
-    stored_dtype(pixels.dtype)
+    try:
+        stored_dtype(pixels.dtype)
+    except FormatError as error:
+        raise FormatError(f"{what}: {error}") from error
     if pixels.dtype.newbyteorder("<") == dtype.newbyteorder("<") or pixels.dtype == bool:
         samples = pixels.astype(dtype, copy=False)
     else:
@@ -89,8 +93,7 @@ def exact_samples(pixels: npt.NDArray[Any], dtype: Dtype, bits: int, what: str) 
 def _changed(pixels: npt.NDArray[Any], samples: Samples) -> npt.NDArray[np.bool_]:
     """Return where a conversion changed the value."""
     if pixels.dtype.kind == "f":
-        source = pixels.astype(np.float64)
-        changed = (source != samples) & ~(np.isnan(source) & np.isnan(samples))
+        changed = (pixels != samples) & ~(np.isnan(pixels) & np.isnan(samples))
         return np.asarray(changed)
     # Integers of 64 bits are compared as doubles as far as those are exact.
     large = (pixels > _EXACT_IN_DOUBLE) | (pixels < -_EXACT_IN_DOUBLE)

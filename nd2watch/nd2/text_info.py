@@ -105,7 +105,7 @@ class TextInfo:
         items = [""] * _ITEMS
         for name, number in _NUMBERS.items():
             items[number] = getattr(self, name)
-        items[_NUMBERS["description"]] = _BREAK.join([*lines, "", *own, *[""] * bool(own)])
+        items[_NUMBERS["description"]] = _BREAK.join([*lines, "", *own, ""])
         # Without a magnification nd2 looks for one in this text, and fails on an "x" alone.
         if not self.optics and picture.optics.magnification is not None:
             items[_OPTICS] = picture.optics.objective_name

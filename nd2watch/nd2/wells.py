@@ -9,8 +9,6 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import lite_variant
 from nd2watch.nd2.lite_variant import UInt32, check_text, find, get
@@ -18,7 +16,6 @@ from nd2watch.nd2.lite_variant import UInt32, check_text, find, get
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nd2watch.nd2.experiment import Experiment
 
 PLATE: Final = "CustomData|WellPlateDesc_0!"
 """Chunk of the plate."""
@@ -295,38 +292,6 @@ def decode_frame_wells(plate: WellPlate, data: bytes, frame_count: int) -> dict[
         plate.check(well, f"frame {frame}")
         wells[frame] = well
     return wells
-
-
-def evenly_placed(wells: Sequence[Well | None], experiment: Experiment) -> bool:
-    """Tell whether the XY positions divide evenly among the wells.
-
-    limnd2 makes an axis of wells from the positions: it takes as many for each well, one well
-    after the other. Otherwise it shows frames in wrong wells, or fails.
-
-    Parameters
-    ----------
-    wells : sequence of Well or None
-        For each frame.
-    experiment : Experiment
-        The loops over the frames.
-
-    Returns
-    -------
-    bool
-        True too when there are no positions or no wells.
-    """
-    sizes = experiment.sizes
-    if "p" not in sizes or not any(wells):
-        return True
-    frames = np.arange(experiment.frame_count).reshape(tuple(sizes.values()))
-    by_position = np.moveaxis(frames, list(sizes).index("p"), 0).reshape(sizes["p"], -1)
-    found = [{wells[frame] for frame in row} - {None} for row in by_position.tolist()]
-    if any(len(wells_there) != 1 for wells_there in found):
-        return False
-    visited = [well for wells_there in found for well in wells_there]
-    order = list(dict.fromkeys(visited))
-    count = len(visited) // len(order)
-    return visited == [well for well in order for _ in range(count)]
 
 
 def _letters(row: int) -> str:

@@ -16,7 +16,6 @@ from nd2watch.nd2.compressor import FrameCompressor
 from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import resized
-from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
 from nd2watch.nd2.loops import NETimeLoop, TimeLoop
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.reader import Nd2Reader
@@ -34,7 +33,9 @@ if TYPE_CHECKING:
     from nd2watch.nd2.attributes import ImageAttributes
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn
+    from nd2watch.nd2.frame_meta import FrameMetadata
     from nd2watch.nd2.provenance import Provenance
+    from nd2watch.nd2.wells import WellPlate
 
 
 class Nd2Writer:
@@ -60,6 +61,10 @@ class Nd2Writer:
         Description and other texts.
     recorded : sequence of RecordedColumn, optional
         Columns for which each frame's metadata have a value.
+    well_plate : WellPlate, optional
+        Plate on which the wells in the frames' metadata are.
+    pyramid : bool, default False
+        Write smaller versions of frames over 1024 pixels, for viewers that use them.
     provenance : Provenance, optional
         Where the file comes from.
     custom_chunks : mapping of str to bytes, optional
@@ -103,6 +108,8 @@ class Nd2Writer:
         picture: Picture | None = None,
         text_info: TextInfo | None = None,
         recorded: Iterable[RecordedColumn] = (),
+        well_plate: WellPlate | None = None,
+        pyramid: bool = False,
         provenance: Provenance | None = None,
         custom_chunks: Mapping[str, bytes] | None = None,
         threads: int | None = None,
@@ -117,11 +124,13 @@ class Nd2Writer:
             picture=picture or Picture.numbered(attributes.component_count),
             text_info=text_info or TextInfo(),
             recorded=tuple(recorded),
+            well_plate=well_plate,
+            pyramid=pyramid,
             provenance=provenance,
             custom_chunks=dict(custom_chunks or {}),
         )
         self._codec = self._content.codec
-        self._frames = FrameTable(self._content.recorded)
+        self._frames = self._content.new_table()
         self._threads = threads
         self._check = check
         self._path = Path(path)
@@ -172,6 +181,7 @@ class Nd2Writer:
                 picture=reader.picture,
                 text_info=reader.text_info,
                 recorded=reader.recorded_columns(),
+                well_plate=reader.well_plate,
                 threads=threads,
             )
             missing = set(reader.missing_frames)

@@ -114,7 +114,7 @@ class ZStackLoop:
         return cls(
             count=count,
             step_um=step,
-            home_index=min(round(home), max(count - 1, 0)),
+            home_index=round(min(home, max(count - 1, 0))),
             bottom_to_top=upwards,
             device=device if isinstance(device, str) else "",
         )
@@ -122,4 +122,5 @@ class ZStackLoop:
     def describe(self) -> str:
         """Return the lines on this loop in the text description."""
         lines = [f"Z Stack Loop: {self.count}", f"- Step {self.step_um:g} µm"]
-        return "\r\n".join(lines + [f"- Device: {self.device}"] * bool(self.device))
+        device = " ".join(self.device.split())  # a line break would begin a line of its own
+        return "\r\n".join(lines + [f"- Device: {device}"] * bool(device))

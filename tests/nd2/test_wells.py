@@ -28,7 +28,6 @@ from nd2watch.nd2.wells import (
     decode_plate,
     encode_frame_wells,
     encode_plate,
-    evenly_placed,
 )
 from tests.nd2.builders import attributes_of, loops, quick, random_frames
 
@@ -333,43 +332,6 @@ def spread(experiment: Experiment, by_position: list[Well | None]) -> list[Well 
     numbers = np.arange(experiment.frame_count)
     at = np.unravel_index(numbers, tuple(sizes.values()))[list(sizes).index("p")]
     return [by_position[position] for position in at]
-
-
-@pytest.mark.parametrize(
-    ("wells_of_positions", "even"),
-    [
-        ([A1, A1, A2, A2], True),
-        ([A1, A2, B1, H12], True),
-        ([H12, B1, A2, A1], True),
-        ([A1, A1, A1, A1], True),
-        ([None, None, None, None], True),
-        ([A1, A2, A1, A2], False),
-        ([A1, A1, A1, A2], False),
-        ([A1, A1, A2, B1], False),
-        ([A1, A1, A2, None], False),
-    ],
-)
-@pytest.mark.parametrize("counts", [(0, 4, 0), (2, 4, 0), (0, 4, 3), (2, 4, 3)])
-def test_positions_that_divide_evenly_among_wells(
-    counts: tuple[int, int, int], wells_of_positions: list[Well | None], even: bool
-) -> None:
-    experiment = loops(*counts)
-    assert evenly_placed(spread(experiment, wells_of_positions), experiment) is even
-
-
-def test_a_position_in_two_wells_is_not_even() -> None:
-    experiment = loops(times=2, positions=2)
-    assert not evenly_placed([A1, A2, B1, H12], experiment)
-
-
-def test_a_missing_frame_leaves_its_position_where_it_is() -> None:
-    experiment = loops(times=2, positions=2)
-    assert evenly_placed([A1, None, A1, A2], experiment)
-
-
-def test_without_positions_wells_are_even() -> None:
-    assert evenly_placed([A1, A2, A2], loops(times=3))
-    assert evenly_placed([A1], loops())
 
 
 def test_readers_show_the_frames_of_a_file_with_wells(
