@@ -90,10 +90,9 @@ class ChunkWriter:
     def read_back(self, name: str, skip: int = 0) -> Iterator[bytes]:
         """Yield the data of a chunk that is written, without the first `skip` bytes, in pieces.
 
-        Further chunks may be written between the pieces.
+        The file is at its end, for writing, whenever a piece is handed over.
         """
         place = self.places[name]
-        end = self.file.tell()
         start = chunks.find_data(self.file, name, place)
         stop = start + place.data_size
         start += skip
@@ -103,7 +102,6 @@ class ChunkWriter:
             start += len(piece)
             self.file.seek(0, os.SEEK_END)
             yield piece
-        self.file.seek(end)
 
     def frame(self, index: int, time_ms: float, data: bytes | npt.NDArray[np.uint8]) -> None:
         """Write a frame.

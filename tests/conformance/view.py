@@ -175,15 +175,12 @@ class View:
 
 def digest(plane: npt.NDArray[Any]) -> str:
     """Return a digest over the samples of one plane, shape (Y, X), as little-endian bytes."""
-    if not plane.any():
-        return BLANK
-    stored = np.ascontiguousarray(plane, plane.dtype.newbyteorder("<"))
-    return digest_of_bytes(stored.tobytes())
+    return digest_of_bytes(np.asarray(plane, plane.dtype.newbyteorder("<")).tobytes())
 
 
 def digest_of_bytes(samples: bytes) -> str:
     """Return a digest over the little-endian samples of one plane."""
-    return hashlib.blake2b(samples, digest_size=16).hexdigest() if any(samples) else BLANK
+    return hashlib.blake2b(samples, digest_size=16).hexdigest() if samples.strip(b"\0") else BLANK
 
 
 def digests(frame: npt.NDArray[Any], point: Point) -> dict[Plane, str]:

@@ -234,8 +234,8 @@ def test_a_file_that_does_not_read_back_is_never_published(
     what = acquisition()
     write(tmp_path / "in", what)
     plan = plan_conversion(collect_folder(tmp_path / "in", layout_of(what))[0])
-    real = "nd2watch.nd2.writer._with_padded_rows"
-    monkeypatch.setattr(real, lambda frame, attributes: np.zeros(attributes.frame_size, np.uint8))
+    real = "nd2watch.nd2.frame_codec.FrameCodec.encode_rows"
+    monkeypatch.setattr(real, lambda codec, samples: np.zeros_like(samples).view(np.uint8))
     with pytest.raises(VerificationFailed, match=r"frame 0 .* differs"):
         convert(plan, tmp_path / "out" / "o.nd2")
     assert list((tmp_path / "out").iterdir()) == []

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2 import Experiment, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2 import (
+    Experiment,
+    NETimeLoop,
+    StagePosition,
+    TimeLoop,
+    XYPosLoop,
+    ZStackLoop,
+)
 from nd2watch.nd2.experiment import decode_loops
 from nd2watch.nd2.lite_variant import Double, decode, encode
 from tests.nd2.builders import finite, quick
@@ -22,9 +29,10 @@ if TYPE_CHECKING:
 
 Make = Callable[[], object]
 NAN, INF = math.nan, math.inf
+PHASES = NETimeLoop(phases=(TimeLoop(count=2), TimeLoop(count=3)))
 
 
-def time_loop(**changes: float) -> Make:
+def time_loop(**changes: Any) -> Make:
     return lambda: TimeLoop(count=2, **changes)
 
 
@@ -37,11 +45,30 @@ def time_loop(**changes: float) -> Make:
         pytest.param(time_loop(period_mean_ms=-INF), "period_mean_ms", id="mean inf"),
         pytest.param(time_loop(period_min_ms=NAN), "period_min_ms is nan", id="shortest nan"),
         pytest.param(time_loop(period_max_ms=INF), "period_max_ms is inf", id="longest inf"),
+        pytest.param(time_loop(period_ms=-1.0), "must not be below 0", id="period below 0"),
+        pytest.param(time_loop(duration_ms=-1.0), "must not be below 0", id="duration below 0"),
+        pytest.param(time_loop(start_ms=NAN), "start_ms is nan", id="start nan"),
+        pytest.param(lambda: TimeLoop(count=1, name="a\0b"), r"U\+0000", id="name of a phase"),
         pytest.param(lambda: TimeLoop.measured([]), "0 time points", id="nothing measured"),
+        pytest.param(lambda: NETimeLoop(phases=()), "needs two phases", id="no phase"),
+        pytest.param(
+            lambda: NETimeLoop(phases=(TimeLoop(count=3),)), "one is a TimeLoop", id="one phase"
+        ),
+        pytest.param(
+            lambda: NETimeLoop.measured([0.0, 1.0, 2.0], [1, 1]),
+            r"phases of \[1, 1\] points are not 3 points",
+            id="phases of too few points",
+        ),
+        pytest.param(
+            lambda: NETimeLoop.measured([0.0, 1.0], [2, 0]), "0 time points", id="empty phase"
+        ),
         pytest.param(lambda: XYPosLoop(positions=()), "0 positions", id="no position"),
         pytest.param(lambda: StagePosition(x_um=NAN), "x_um is nan", id="position nan"),
         pytest.param(lambda: StagePosition(z_um=INF), "z_um is inf", id="position inf"),
+        pytest.param(lambda: StagePosition(pfs_offset=NAN), "pfs_offset is nan", id="PFS nan"),
+        pytest.param(lambda: StagePosition(name="a\0"), r"position's name .* U\+0000", id="name"),
         pytest.param(lambda: ZStackLoop(count=0), "0 planes", id="no plane"),
+        pytest.param(lambda: ZStackLoop(count=2, device="\ud800"), "Z drive", id="drive"),
         pytest.param(
             lambda: ZStackLoop(count=2, step_um=0.0),
             "step is 0.0 um; it must be above 0",
@@ -60,6 +87,11 @@ def time_loop(**changes: float) -> Make:
             "once, not t, t",
             id="two time loops",
         ),
+        pytest.param(
+            lambda: Experiment(loops=(TimeLoop(count=2), PHASES)),
+            "once, not t, t",
+            id="two time loops, one of phases",
+        ),
     ],
 )
 def test_a_wrong_loop_is_refused_saying_what_is_wrong(make: Make, message: str) -> None:
@@ -71,17 +103,28 @@ def stored(tree: dict[str, Item]) -> Plain:
     return decode(encode("root", tree))[1]
 
 
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)
+durations = st.floats(0, 1e6, allow_subnormal=False)
 time_loops = st.builds(
     TimeLoop,
     count=st.integers(1, 1000),
-    period_ms=finite,
-    duration_ms=finite,
+    period_ms=durations,
+    duration_ms=durations,
     period_min_ms=finite,
     period_mean_ms=finite,
     period_max_ms=finite,
+    start_ms=finite,
+    name=names,
 )
-names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)
-positions = st.builds(StagePosition, name=names, x_um=finite, y_um=finite, z_um=finite)
+phased_loops = st.builds(NETimeLoop, phases=st.lists(time_loops, min_size=2, max_size=4).map(tuple))
+positions = st.builds(
+    StagePosition,
+    name=names,
+    x_um=finite,
+    y_um=finite,
+    z_um=finite,
+    pfs_offset=st.none() | durations,
+)
 xy_loops = st.builds(XYPosLoop, positions=st.lists(positions, min_size=1, max_size=5).map(tuple))
 steps = st.floats(1e-3, 1e3) | st.integers(1, 2000).map(lambda n: n / 100)
 
@@ -90,15 +133,21 @@ steps = st.floats(1e-3, 1e3) | st.integers(1, 2000).map(lambda n: n / 100)
 def z_loops(draw: st.DrawFn) -> ZStackLoop:
     count = draw(st.integers(1, 300))
     home = draw(st.integers(-1, count - 1))
-    return ZStackLoop(count=count, step_um=draw(steps), home_index=home)
+    return ZStackLoop(
+        count=count,
+        step_um=draw(steps),
+        home_index=home,
+        bottom_to_top=draw(st.booleans()),
+        device=draw(names),
+    )
 
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
     found: list[Loop] = []
-    for kind in (time_loops, xy_loops, z_loops()):
+    for kind in (time_loops | phased_loops, xy_loops, z_loops()):
         found += draw(st.lists(cast("st.SearchStrategy[Loop]", kind), max_size=1))
-    return Experiment(loops=tuple(found))
+    return Experiment(loops=tuple(draw(st.permutations(found))))
 
 
 @pytest.mark.timeout(20)
@@ -140,7 +189,7 @@ def test_the_home_plane_is_the_lower_middle_one(count: int, home: int) -> None:
     assert ZStackLoop(count=count).home_index == home
 
 
-@pytest.mark.parametrize("code", [3, 5, 6, 7, 8, 9, 10])
+@pytest.mark.parametrize("code", [0, 3, 5, 6, 7, 9, 10])
 def test_a_loop_of_another_kind_is_refused(code: int) -> None:
     with pytest.raises(FormatError, match=f"kind {code} is not read"):
         decode_loops({"eType": code, "uLoopPars": {}})

@@ -117,10 +117,13 @@ def attributes_with(**changes: Item) -> bytes:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"eCompression": Int32(0)}, "compressed", id="lossless"),
-        pytest.param({"eCompression": Int32(1)}, "compressed", id="lossy"),
-        pytest.param({"uiWidthBytes": UInt32(22)}, "unpadded", id="unpadded rows"),
-        pytest.param({"uiBpcInMemory": Int32(32)}, "32 bits a sample", id="float"),
+        pytest.param({"eCompression": Int32(1)}, "lossy compression", id="lossy"),
+        pytest.param({"uiWidthBytes": UInt32(22)}, "not padded to 4 bytes", id="unpadded rows"),
+        pytest.param({"uiBpcInMemory": Int32(64)}, "64 bits a sample", id="64 bits"),
+        pytest.param({"uiBpcInMemory": Int32(32)}, "16 significant bits", id="16 bits of a float"),
+        pytest.param({"ePixelType": Int32(0)}, "signed samples", id="signed"),
+        pytest.param({"ePixelType": Int32(2)}, "not read here", id="float of 16 bits"),
+        pytest.param({"uiComp": UInt32(3), "uiWidthBytes": UInt32(32)}, "3 comp", id="components"),
         pytest.param({"uiWidth": UInt32(0)}, "width is 0", id="no pixels"),
         pytest.param({"uiWidth": "five"}, "no int named uiWidth", id="text for a number"),
     ],
@@ -142,25 +145,47 @@ def test_a_file_without_a_needed_chunk_is_refused(good: Path, tmp_path: Path, na
     assert f"chunk {name} is missing" in str(caught.value)
 
 
-@pytest.mark.parametrize("index", [-1, 12, 3])
-def test_a_frame_that_is_not_there_is_refused(good: Path, tmp_path: Path, index: int) -> None:
-    chunks = chunks_of(good)
-    del chunks["ImageDataSeq|3!"]
+@pytest.mark.parametrize("index", [-1, 12, 2**40])
+def test_a_frame_that_no_loop_has_is_refused(good: Path, index: int) -> None:
     with (
-        Nd2Reader(write_chunks(tmp_path / "file.nd2", chunks)) as reader,
-        pytest.raises(FormatError, match="is missing"),
+        Nd2Reader(good) as reader,
+        pytest.raises(FormatError, match=rf"file\.nd2: there is no frame {index} among 12"),
     ):
         reader.read_frame(index)
 
 
-@pytest.mark.parametrize("change", [-1, 1])
-def test_a_frame_of_another_size_is_refused(good: Path, tmp_path: Path, change: int) -> None:
+def test_a_frame_without_a_chunk_is_listed_and_reads_as_zeros(good: Path, tmp_path: Path) -> None:
+    chunks = chunks_of(good)
+    del chunks["ImageDataSeq|3!"]
+    with Nd2Reader(write_chunks(tmp_path / "file.nd2", chunks)) as reader:
+        assert reader.missing_frames == (3,)
+        assert not reader.read_frame(3).any()
+        assert reader.read_frame(3).shape == FRAMES[3].shape
+        assert list(reader.read_strips(3)) == []
+        assert np.array_equal(reader.read_frame(4), FRAMES[4])
+
+
+def test_uncompressed_frames_said_to_be_compressed_are_refused(good: Path, tmp_path: Path) -> None:
+    chunks = chunks_of(good) | {"ImageAttributesLV!": attributes_with(eCompression=Int32(0))}
+    with (
+        Nd2Reader(write_chunks(tmp_path / "file.nd2", chunks)) as reader,
+        pytest.raises(FormatError, match=r"file\.nd2: frame 0 is damaged"),
+    ):
+        reader.read_frame(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [(-1, "59 bytes, not 60"), (1, "more than 60 bytes")]
+)
+def test_a_frame_of_another_size_is_refused(
+    good: Path, tmp_path: Path, change: int, message: str
+) -> None:
     chunks = chunks_of(good)
     data = chunks["ImageDataSeq|3!"]
     chunks["ImageDataSeq|3!"] = (data + b"\0")[: len(data) + change]
     with (
         Nd2Reader(write_chunks(tmp_path / "file.nd2", chunks)) as reader,
-        pytest.raises(FormatError, match=r"file\.nd2: frame 3 has \d+ bytes, not 68"),
+        pytest.raises(FormatError, match=rf"file\.nd2: frame 3 has {message}"),
     ):
         reader.read_frame(3)
 

@@ -48,10 +48,10 @@ def sized(**changes: int) -> Make:
         pytest.param(sized(component_count=0), "component_count is 0", id="no component"),
         pytest.param(sized(frame_count=0), "frame_count is 0", id="no frame"),
         pytest.param(sized(bits_in_memory=12), "12 bits a sample cannot be stored", id="12 bits"),
-        pytest.param(sized(bits_in_memory=32), "use uint8 or uint16", id="32 bits"),
+        pytest.param(sized(bits_in_memory=64), r"use 8 \(uint8\), 16 \(uint16\), 32", id="64 bits"),
         pytest.param(sized(bits_significant=17), "17 significant bits", id="more bits than stored"),
         pytest.param(
-            sized(bits_in_memory=8, bits_significant=12), "do not fit 8", id="12 bits of 8"
+            sized(bits_in_memory=8, bits_significant=12), "do not fit uint8", id="12 bits of 8"
         ),
         pytest.param(sized(bits_significant=-1), "-1 significant bits", id="bits negative"),
         pytest.param(lambda: Channel(name=""), "a channel has no name", id="no name"),
@@ -61,10 +61,14 @@ def sized(**changes: int) -> Make:
         ),
         pytest.param(lambda: Channel(name="GFP", color=-1), "not 0xRRGGBB", id="color negative"),
         pytest.param(
-            lambda: Channel(name="GFP", emission_nm=0.0), "wavelength 0.0 nm", id="wavelength 0"
+            lambda: Channel(name="GFP", emission_nm=0.0),
+            "emission_nm of channel GFP is 0.0; it must be above 0",
+            id="wavelength 0",
         ),
         pytest.param(
-            lambda: Channel(name="GFP", excitation_nm=NAN), "wavelength nan", id="wavelength nan"
+            lambda: Channel(name="GFP", excitation_nm=NAN),
+            "excitation_nm of channel GFP is nan",
+            id="wavelength nan",
         ),
         pytest.param(lambda: Picture(channels=()), "must be there and differ", id="no channel"),
         pytest.param(lambda: Picture(channels=(DAPI, DAPI)), r"'DAPI', 'DAPI'", id="a name twice"),
@@ -81,13 +85,9 @@ def sized(**changes: int) -> Make:
             "no time zone",
             id="local time",
         ),
-        pytest.param(
-            lambda: FrameMetadata(time_ms=NAN), "time_ms of a frame is nan", id="time nan"
-        ),
-        pytest.param(
-            lambda: FrameMetadata(time_ms=0.0, z_um=INF), "z_um of a frame is inf", id="frame Z inf"
-        ),
-        pytest.param(lambda: Provenance.decode(b"<"), "damaged provenance", id="no XML"),
+        pytest.param(lambda: FrameMetadata(time_ms=NAN), "time_ms is nan", id="time nan"),
+        pytest.param(lambda: FrameMetadata(time_ms=0.0, z_um=INF), "z_um is inf", id="frame Z inf"),
+        pytest.param(lambda: Provenance.decode(b"<"), "damaged XML", id="no XML"),
         pytest.param(lambda: Provenance.decode(b"<a/>"), "damaged provenance", id="empty XML"),
         pytest.param(lambda: Provenance.decode(b"<a><b/></a>"), "damaged", id="other XML"),
     ],

@@ -105,19 +105,17 @@ def test_a_frame_too_many_is_refused_and_the_file_stays_good(tmp_path: Path) -> 
         pytest.param(np.zeros(30, "u2"), r"shape \(30,\)", id="flat"),
         pytest.param(np.zeros((1, 3, 5, 2), "u2"), "shape", id="one axis more"),
         pytest.param(np.zeros((3, 0, 2), "u2"), "shape", id="empty"),
-        pytest.param(np.zeros((3, 5, 2), "u1"), "is uint8, not uint16", id="uint8"),
-        pytest.param(np.zeros((3, 5, 2), "i2"), "is int16", id="int16"),
-        pytest.param(np.zeros((3, 5, 2), "u4"), "is uint32", id="uint32"),
-        pytest.param(np.zeros((3, 5, 2), "f4"), "is float32", id="float32"),
-        pytest.param(np.zeros((3, 5, 2), bool), "is bool", id="bool"),
-        pytest.param(np.zeros((3, 5, 2), object), "is object", id="object"),
+        pytest.param(np.full((3, 5, 2), -1, "i2"), "value -1 .* of int16", id="below 0"),
+        pytest.param(np.full((3, 5, 2), 1 << 16, "u4"), "65536 .* of uint32", id="too large"),
+        pytest.param(np.full((3, 5, 2), 0.5, "f4"), "0.5 .* of float32", id="fraction"),
+        pytest.param(np.zeros((3, 5, 2), object), "object pixels cannot be stored", id="object"),
     ],
 )
 def test_a_frame_of_another_kind_is_refused(tmp_path: Path, frame: Pixels, message: str) -> None:
     path = tmp_path / "file.nd2"
     with writer_of(path) as writer:
         writer.write_frame(FRAMES[0])
-        with pytest.raises(FormatError, match=f"frame 1 .*{message}"):
+        with pytest.raises(FormatError, match=f"frame 1.*{message}"):
             writer.write_frame(frame)
         writer.write_frame(FRAMES[1])
     with Nd2Reader(path) as reader:
@@ -130,7 +128,7 @@ def test_a_frame_of_another_kind_is_refused(tmp_path: Path, frame: Pixels, messa
         (loops(3), None, r"loops \(t=3\) make 3 frames, the attributes say 2"),
         (loops(2, 2), None, r"loops \(t=2 x p=2\) make 4 frames"),
         (None, None, r"loops \(none\) make 1 frames"),
-        (TWO, Picture(channels=channels(3)), "3 channels cannot describe 2 components"),
+        (TWO, Picture(channels=channels(3)), "channels of 3 .* cannot describe 2 components"),
     ],
     ids=["too many", "product", "no loops", "channels"],
 )
