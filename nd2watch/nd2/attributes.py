@@ -25,6 +25,8 @@ _DTYPES: Final[dict[int, np.dtype[Any]]] = {
     32: np.dtype("<f4"),
 }
 
+_LEAST_BITS: Final = {8: 1, 16: 9, 32: 32}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageAttributes:
@@ -39,8 +41,9 @@ class ImageAttributes:
     bits_in_memory : int
         8 (uint8), 16 (uint16) or 32 (float32).
     bits_significant : int
-        Bits that the camera fills, from 1 to `bits_in_memory`; samples are right-aligned. All of
-        them when left out, and always all for float32.
+        Bits that the camera fills: 1 to 8 of uint8, 9 to 16 of uint16 (with fewer, the vendor's
+        reader writes beyond its memory), all 32 of float32. Samples are right-aligned. All of
+        them when left out.
     frame_count : int
         Frames in the file: the product of the loop counts.
     zlib_level : int, optional
@@ -69,10 +72,10 @@ class ImageAttributes:
             )
         if self.bits_significant == 0:
             object.__setattr__(self, "bits_significant", bits)
-        lowest = bits if self.is_float else 1
-        if not lowest <= self.bits_significant <= bits:
+        if not _LEAST_BITS[bits] <= self.bits_significant <= bits:
             raise FormatError(
-                f"{self.bits_significant} significant bits do not fit {self.dtype.name}"
+                f"{self.bits_significant} significant bits do not fit {self.dtype.name};"
+                f" it takes {_LEAST_BITS[bits]} to {bits}"
             )
         for name in ("width", "height", "component_count", "frame_count"):
             value = getattr(self, name)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zlib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import chunks, lite_variant, spec
 from nd2watch.nd2.chunks import ChunkPlace
+from nd2watch.nd2.provenance import ChunkDigest, content_digest
 from nd2watch.nd2.tiles import FrameTiles
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class ChunkWriter:
         Open for writing, at a chunk boundary.
     places : mapping, optional
         Chunks that the file has already.
+    spread : int, default 0
+        Least bytes from frame 0 to frame 1.
 
     Attributes
     ----------
@@ -40,9 +44,19 @@ class ChunkWriter:
         Every chunk by its name; one written again is entered anew.
     """
 
-    def __init__(self, file: BinaryIO, places: Mapping[str, ChunkPlace] | None = None) -> None:
+    def __init__(
+        self, file: BinaryIO, places: Mapping[str, ChunkPlace] | None = None, spread: int = 0
+    ) -> None:
         self.file = file
+        self._spread = spread
         self.places = dict(places or {})
+        self._digests: dict[str, ChunkDigest] = {}
+
+    def restart(self) -> None:
+        """Take back everything that was written."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.places.clear()
 
     def signature(self) -> None:
         """Write the chunk that every file begins with."""
@@ -67,6 +81,7 @@ class ChunkWriter:
         end = self.file.tell()
         self.file.seek(place.offset)
         self.file.write(chunks.encode_metadata(name, data))
+        self._note_digest(name, data)
         self.file.seek(end)
 
     def metadata(self, name: str, data: bytes) -> None:
@@ -77,10 +92,20 @@ class ChunkWriter:
         FormatError
             If the name is not ASCII that ends in its only ``!``.
         """
-        if not name.isascii() or name.find("!") != len(name) - 1:
-            raise FormatError(f"{name!r} is no name for a chunk: ASCII, with ! at its end only")
+        chunks.check_name(name)
         self.places[name] = ChunkPlace(offset=self.file.tell(), data_size=len(data))
+        self._note_digest(name, data)
         self.file.write(chunks.encode_metadata(name, data))
+
+    def _note_digest(self, name: str, data: bytes) -> None:
+        """Keep the digest of a metadata chunk."""
+        offset = self.places[name].offset
+        self._digests[name] = ChunkDigest(name=name, offset=offset, digest=content_digest(data))
+
+    @property
+    def digests(self) -> tuple[ChunkDigest, ...]:
+        """Digests of the metadata chunks that were written, in the order of their names."""
+        return tuple(self._digests[name] for name in sorted(self._digests.keys() & self.places))
 
     def begin_metadata(self, name: str, size: int) -> None:
         """Write what precedes the `size` bytes of a metadata chunk."""
@@ -118,14 +143,25 @@ class ChunkWriter:
         size = len(data) if isinstance(data, bytes) else data.nbytes
         self.begin_frame(index, time_ms, size)
         self.file.write(data if isinstance(data, bytes) else data.data)
-        self.align()
+        self._end_frame(index)
 
     def frame_copied(self, index: int, time_ms: float, size: int, data: Iterable[bytes]) -> None:
         """Write a frame whose `size` stored bytes come in pieces."""
         self.begin_frame(index, time_ms, size)
         for piece in data:
             self.file.write(piece)
-        self.align()
+        self._end_frame(index)
+
+    def frame_blank(self, index: int, time_ms: float, codec: FrameCodec) -> None:
+        """Write a frame of zeros, which takes no room on the disk where it need not."""
+        level = codec.attributes.zlib_level
+        if level is None:
+            with self.frame_by_tiles(index, time_ms, codec):
+                pass
+        else:
+            with tempfile.TemporaryFile() as rows:
+                rows.truncate(codec.attributes.frame_size)
+                self.frame_compressed(index, time_ms, rows, level)
 
     def begin_frame(self, index: int, time_ms: float, size: int) -> None:
         """Write what precedes the `size` bytes of a frame."""
@@ -141,7 +177,8 @@ class ChunkWriter:
         start = self.file.tell()
         tiles = FrameTiles(self.file, start + spec.ALIGNMENT, codec)
         try:
-            yield tiles
+            with closing(tiles):
+                yield tiles
         except BaseException:
             self.file.truncate(start)
             self.file.seek(start)
@@ -163,12 +200,14 @@ class ChunkWriter:
         self.file.seek(start)
         self.begin_frame(index, time_ms, end - start - spec.ALIGNMENT)
         self.file.seek(end)
-        self.align()
+        self._end_frame(index)
 
-    def align(self) -> None:
-        """Fill up to the next boundary with zeros."""
+    def _end_frame(self, index: int) -> None:
+        """Fill up with zeros to where the next chunk begins."""
+        start = self.places[spec.frame_name(index)].offset
         position = self.file.tell()
-        self.file.write(bytes(spec.aligned(position) - position))
+        end = max(position, start + self._spread) if index == 0 else position
+        self.file.write(bytes(spec.aligned(end) - position))
 
     def map(self) -> None:
         """Write the chunk map, which completes the file."""

@@ -29,6 +29,18 @@ class ChunkPlace:
     data_size: int
 
 
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a chunk.
+
+    Raises
+    ------
+    FormatError
+        If it is not printable ASCII that ends in its only ``!``.
+    """
+    if not (name.isascii() and name.isprintable() and name.find("!") == len(name) - 1 > 0):
+        raise FormatError(f"{name!r} is no name for a chunk: ASCII, with ! at its end only")
+
+
 def encode_header(name: str, name_size: int, data_size: int) -> bytes:
     """Return header, name and zero padding of a chunk; its data follow directly."""
     return spec.CHUNK_HEADER.pack(spec.CHUNK_MAGIC, name_size, data_size) + name.encode(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
+from nd2watch.nd2.chunks import check_name
 from nd2watch.nd2.extent import measured
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.nd2.frame_meta import FrameTable
+from nd2watch.nd2.hints import encode_hints
 from nd2watch.nd2.pyramid_writer import write_pyramid
 from nd2watch.nd2.text_info import TextInfo
 
@@ -21,9 +23,24 @@ if TYPE_CHECKING:
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.experiment import Experiment
     from nd2watch.nd2.frame_meta import FrameMetadata
+    from nd2watch.nd2.lite_variant import Item
     from nd2watch.nd2.picture import Picture
     from nd2watch.nd2.provenance import Provenance
     from nd2watch.nd2.wells import WellPlate
+
+_FRAMES: Final = spec.frame_name(0).removesuffix("0!")
+_OWN_CHUNKS: Final = frozenset(
+    {
+        spec.ATTRIBUTES,
+        spec.EXPERIMENT,
+        spec.PICTURE,
+        spec.TEXT_INFO,
+        spec.CALIBRATION,
+        spec.CUSTOM_TAGS,
+        spec.PROVENANCE,
+        spec.SOURCES,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +56,8 @@ custom_chunks
     Raises
     ------
     FormatError
-        If the loops, channels and attributes contradict each other.
+        If the loops, channels and attributes contradict each other, or a custom chunk has a name
+        that it cannot have.
     """
 
     attributes: ImageAttributes
@@ -66,6 +84,10 @@ custom_chunks
             )
         if self.picture.is_rgb and self.attributes.is_float:
             raise FormatError("RGB is stored as uint8 or uint16, not as float32")
+        for name in self.custom_chunks:
+            check_name(name)
+            if name in _OWN_CHUNKS or name.startswith(_FRAMES):
+                raise FormatError(f"chunk {name} is written by the writer itself")
 
     def new_table(self) -> FrameTable:
         """Return an empty table of what is recorded for each frame."""
@@ -101,14 +123,19 @@ custom_chunks
     def rewrite_experiment(self, writer: ChunkWriter) -> None:
         """Write the loops, with other numbers in them, over those in the head."""
         if self.experiment.loops:
-            writer.tree_again(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
+            writer.tree_again(spec.EXPERIMENT, "SLxExperiment", self._encode_experiment())
 
     def write_tail(self, writer: ChunkWriter, table: FrameTable) -> None:
         """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
-        text = self.text_info.encode(self.experiment, self.picture, table.missing)
+        text = self.text_info.encode(
+            self.experiment, self.picture, table.missing, hidden_positions=self._hidden_positions
+        )
         writer.tree(spec.TEXT_INFO, "SLxImageTextInfo", text)
         for name, data in table.chunks():
             writer.metadata(name, data)
+        hints = encode_hints(self.attributes, self.experiment, table.stage_um)
+        if hints is not None:
+            writer.metadata(spec.HINTS, hints)
         if (camera := self.picture.encode_camera()) is not None:
             writer.metadata(spec.CAMERA, camera)
         if self.pyramid:
@@ -118,13 +145,32 @@ custom_chunks
             writer.metadata(spec.PROVENANCE, self.provenance.encode())
         for name, data in self.custom_chunks.items():
             writer.metadata(name, data)
+        if self.provenance is not None and self.provenance.frames:
+            provenance = replace(self.provenance, chunks=writer.digests)
+            writer.metadata(spec.SOURCES, provenance.encode_list())
         writer.map()
 
     def write_extent(self, writer: ChunkWriter) -> None:
         """Write what tells how many frames there are: attributes, and loops if there are any."""
         writer.tree(spec.ATTRIBUTES, "SLxImageAttributes", self.attributes.encode())
         if self.experiment.loops:
-            writer.tree(spec.EXPERIMENT, "SLxExperiment", self.experiment.encode())
+            writer.tree(spec.EXPERIMENT, "SLxExperiment", self._encode_experiment())
+
+    def _encode_experiment(self) -> dict[str, Item]:
+        """Return the stored loops."""
+        return self.experiment.encode(hidden_positions=self._hidden_positions)
+
+    @property
+    def _hidden_positions(self) -> bool:
+        """Bio-Formats must not see the XY loop, as it then forgets that samples are float.
+
+        It still finds the positions, and takes them to lie between time and Z.
+        """
+        return (
+            self.attributes.is_float
+            and self.experiment.sizes.get("p", 1) > 1
+            and self.experiment.is_in_usual_order
+        )
 
     def _home_z(self, first: FrameMetadata) -> float:
         """Return the Z of the home plane, given that of the first; 0 when unknown."""

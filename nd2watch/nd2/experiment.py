@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2.lite_variant import Bool, UInt32, get
-from nd2watch.nd2.loops import DECODERS, Loop, ZStackLoop
+from nd2watch.nd2.loops import DECODERS, Loop, XYPosLoop, ZStackLoop
 
 if TYPE_CHECKING:
     from nd2watch.nd2.lite_variant import Item, Plain
+
+_USUAL_ORDER: Final = "tpz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +54,31 @@ class Experiment:
         """The Z loop, if there is one."""
         return next((loop for loop in self.loops if isinstance(loop, ZStackLoop)), None)
 
-    def encode(self) -> dict[str, Item]:
-        """Return the stored form of the outermost loop with the others nested in it."""
+    @property
+    def is_in_usual_order(self) -> bool:
+        """The loops nest as time, XY, Z."""
+        return list(self.sizes) == sorted(self.sizes, key=_USUAL_ORDER.index)
+
+    def encode(self, *, hidden_positions: bool = False) -> dict[str, Item]:
+        """Return the stored form of the outermost loop with the others nested in it.
+
+        Parameters
+        ----------
+        hidden_positions : bool, default False
+            Put a count of 1 before that of the XY loop, where only Bio-Formats looks.
+        """
         level: dict[str, Item] = {}
         for loop in reversed(self.loops):
-            level = _encode_loop(loop, level)
+            hidden = hidden_positions and isinstance(loop, XYPosLoop)
+            level = _encode_loop(loop, level, {"uiCount": UInt32(1)} if hidden else {})
         return level
 
 
-def _encode_loop(loop: Loop, inner: dict[str, Item]) -> dict[str, Item]:
-    """Return the stored form of one loop; the next inner one comes last."""
+def _encode_loop(loop: Loop, inner: dict[str, Item], first: dict[str, Item]) -> dict[str, Item]:
+    """Return the stored form of one loop, `first` behind its type; the next inner comes last."""
     stored: dict[str, Item] = {
         "eType": UInt32(loop.code),
+        **first,
         "wsApplicationDesc": "",
         "wsUserDesc": "",
         "aMeasProbesBase64": "",

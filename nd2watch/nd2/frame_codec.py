@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2 import spec
 from nd2watch.nd2.samples import exact_samples
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nd2watch.nd2.attributes import ImageAttributes
 
 _STRIP_BYTES: Final = 1 << 24
+_DEFLATE_LIMIT: Final = 1032
+"""Bytes that one byte of a zlib stream can stand for at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,18 @@ class FrameCodec:
 
     attributes: ImageAttributes
     rgb: bool = False
+
+    @property
+    def spread(self) -> int:
+        """Least bytes from frame 0 to frame 1 so that Bio-Formats counts the channels right.
+
+        It takes small frames of which 3 to 6 would fit between those two for three channels.
+        """
+        height, width, components = self.attributes.shape
+        size = height * width * components * self.attributes.dtype.itemsize
+        distance = spec.aligned(spec.ALIGNMENT + self.attributes.frame_size)
+        uncompressed = self.attributes.zlib_level is None
+        return 6 * size if uncompressed and 3 * size < distance < 6 * size else 0
 
     def checked(self, pixels: npt.ArrayLike, shape: tuple[int, int], what: str) -> npt.NDArray[Any]:
         """Return pixels as exact samples, shape (Y, X, component).
@@ -92,6 +107,27 @@ class FrameCodec:
     def strip_rows(self) -> int:
         """Rows of a strip of about 16 MiB, an even number."""
         return max(2, _STRIP_BYTES // self.attributes.row_stride // 2 * 2)
+
+    def check_size(self, size: int, what: str) -> None:
+        """Refuse a frame whose stored bytes cannot be a whole one, before they are read.
+
+        Parameters
+        ----------
+        size : int
+            Stored bytes, without the time.
+        what : str
+            What is read, for errors.
+
+        Raises
+        ------
+        FormatError
+            If there are too few or, uncompressed, too many.
+        """
+        needed = self.attributes.frame_size
+        if self._compressed and size * _DEFLATE_LIMIT < needed:
+            raise FormatError(f"{what} has {size} bytes, too few for {needed}")
+        if not self._compressed and size != needed:
+            raise FormatError(f"{what} has {size} bytes, not {needed}")
 
     def strips(self, stored: Iterable[bytes], what: str) -> Iterator[npt.NDArray[Any]]:
         """Yield a frame strip by strip, shape (row, X, component).

@@ -17,6 +17,8 @@ from nd2watch.nd2.wells import FRAME_WELLS, PLATE, encode_frame_wells, encode_pl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy.typing as npt
+
     from nd2watch.nd2.columns import RecordedValue
     from nd2watch.nd2.wells import Well, WellPlate
 
@@ -102,6 +104,11 @@ class FrameTable:
         return self._times
 
     @property
+    def stage_um(self) -> dict[str, npt.NDArray[np.float64]]:
+        """The stage columns that are written, um, shape (frame,)."""
+        return {key: np.frombuffer(data, "<f8") for key, _, data in self._known() if key in "XYZ"}
+
+    @property
     def missing(self) -> tuple[int, ...]:
         """Frames that are not there."""
         return tuple(self._missing)
@@ -158,6 +165,8 @@ class FrameTable:
         yield spec.custom_data_name("AcqTimesCache"), _doubles(self._times)
         yield spec.custom_data_name("AcqTimes2Cache"), bytes(8 * len(self))
         yield spec.custom_data_name("AcqFramesCache"), bytes(4 * len(self))
+        if self._missing:
+            yield spec.MISSING, np.asarray(self._missing, "<u4").tobytes()
         if self._plate is not None:
             yield PLATE, encode_plate(self._plate)
             yield FRAME_WELLS, encode_frame_wells(self._plate, self._wells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,6 @@ from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.wells import FRAME_WELLS, PLATE, decode_frame_wells, decode_plate
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
@@ -144,7 +144,11 @@ class Nd2Reader:
         if spec.PROVENANCE not in self._places:
             return None
         with self._named():
-            return Provenance.decode(self._data(spec.PROVENANCE))
+            provenance = Provenance.decode(self._data(spec.PROVENANCE))
+            if spec.SOURCES not in self._places:
+                return provenance
+            components = self.attributes.component_count
+            return provenance.with_list(self._data(spec.SOURCES), len(self._places), components)
 
     @property
     def text_info(self) -> TextInfo:
@@ -156,12 +160,34 @@ class Nd2Reader:
 
     @property
     def missing_frames(self) -> tuple[int, ...]:
-        """Frames that the loops have and the file has not."""
+        """Frames that the loops have and the file has not, or only blank.
+
+        Raises
+        ------
+        FormatError
+            If the file is too small for the frames that it claims.
+        """
+        with self._named():
+            self._check_frame_count()
+            stored = self._data(spec.MISSING) if spec.MISSING in self._places else b""
+        blank = set(np.frombuffer(stored[: len(stored) // 4 * 4], "<u4").tolist())
         return tuple(
             index
             for index in range(self.attributes.frame_count)
-            if spec.frame_name(index) not in self._places
+            if index in blank or spec.frame_name(index) not in self._places
         )
+
+    def _check_frame_count(self) -> None:
+        """Refuse a damaged number of frames: even of a missing one the time is there."""
+        count = self.attributes.frame_count
+        name = spec.custom_data_name("AcqTimesCache")
+        if name in self._places:
+            chunks.find_data(self._file, name, self._places[name])
+            size = self._places[name].data_size
+        else:
+            size = self._file.seek(0, os.SEEK_END)
+        if 8 * count > size:
+            raise FormatError(f"the file is too small for {count} frames")
 
     @property
     def frame_times_ms(self) -> npt.NDArray[np.float64]:
@@ -268,12 +294,23 @@ class Nd2Reader:
         FormatError
             If the file has no frame of this number, or it is damaged.
         """
-        frame = np.zeros(self.attributes.shape, self.attributes.dtype)
+        frame = self._empty_frame(index)
         at = 0
         for strip in self.read_strips(index):
             frame[at : at + len(strip)] = strip
             at += len(strip)
         return frame
+
+    def _empty_frame(self, index: int) -> npt.NDArray[Any]:
+        """Return zeros for a frame, once it is known that the file can hold it."""
+        with self._named():
+            if spec.frame_name(index) in self._places:
+                self._codec.check_size(self.stored_size(index), f"frame {index}")
+            try:
+                return np.zeros(self.attributes.shape, self.attributes.dtype)
+            except (MemoryError, ValueError) as error:
+                size = self.attributes.frame_size
+                raise FormatError(f"a frame of {size} bytes does not fit the memory") from error
 
     def read_strips(self, index: int) -> Iterator[npt.NDArray[Any]]:
         """Yield one frame from top to bottom, shape (row, X, component), about 16 MiB at a time.
@@ -304,6 +341,8 @@ class Nd2Reader:
         while start < end:
             self._file.seek(start)  # another frame may be read meanwhile
             piece = self._file.read(min(_PIECE, end - start))
+            if not piece:
+                raise FormatError(f"the file ends inside frame {index}")
             start += len(piece)
             yield piece
 
@@ -319,6 +358,8 @@ class Nd2Reader:
         with self._named():
             if name not in self._places:
                 raise FormatError(f"frame {index} is missing")
+            if self._places[name].data_size < spec.FRAME_TIME.size:
+                raise FormatError(f"frame {index} has no time")
             self._file.seek(chunks.find_data(self._file, name, self._places[name]))
             time_ms = spec.FRAME_TIME.unpack(self._file.read(spec.FRAME_TIME.size))[0]
             return float(time_ms)

@@ -198,13 +198,14 @@ def _table(
             " stage positions those of the loops"
         )
     table = content.new_table()
+    blank = set(reader.missing_frames) if rows else set()
     for index in range(content.attributes.frame_count):
         if index < len(rows):
             row = rows[index]
         else:
             time_ms = whole.get(index, table.next_default().time_ms)
             row = _placed(content.experiment, index, time_ms)
-        table.append(row, missing=index not in whole)
+        table.append(row, missing=index not in whole or index in blank)
     return table
 
 
@@ -233,17 +234,21 @@ def _write(
     file: BinaryIO,
 ) -> None:
     """Write the complete file: what is not made anew is taken over as it is."""
-    writer = ChunkWriter(file)
+    writer = ChunkWriter(file, spread=content.codec.spread)
     writer.signature()
     content.write_extent(writer)
-    written = {spec.TEXT_INFO, spec.CUSTOM_TAGS, *writer.places}
+    written = {spec.TEXT_INFO, spec.CUSTOM_TAGS, spec.MISSING, spec.HINTS, *writer.places}
     written |= {name for name, _ in table.chunks()}
     written |= {spec.custom_data_name(key) for key in reader.column_keys()}
     for name in reader.chunks:
         if name not in written and not name.startswith(_FRAME):
             writer.metadata(name, reader.read_chunk(name))
-    for index, time_ms in whole.items():
-        writer.frame_copied(index, time_ms, reader.stored_size(index), reader.stored_frame(index))
+    for index, time_ms in enumerate(table.times_ms):
+        if index in whole:
+            stored = reader.stored_frame(index)
+            writer.frame_copied(index, whole[index], reader.stored_size(index), stored)
+        else:
+            writer.frame_blank(index, time_ms, content.codec)
     content.write_tail(writer, table)
 
 

@@ -104,4 +104,4 @@ def _refuse(where: npt.NDArray[np.bool_], pixels: npt.NDArray[Any], message: str
     """Raise with the first value that cannot be stored."""
     if where.any():
         at = tuple(int(i) for i in np.unravel_index(int(np.argmax(where)), where.shape))
-        raise FormatError(message % f"value {pixels[at]} at {at}" + "; convert the pixels first")
+        raise FormatError(message % f"value {pixels[at]!s} at {at}" + "; convert the pixels first")

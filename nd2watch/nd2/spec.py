@@ -43,8 +43,13 @@ PICTURE: Final = "ImageMetadataSeqLV|0!"
 TEXT_INFO: Final = "ImageTextInfoLV!"
 CALIBRATION: Final = "ImageCalibrationLV|0!"
 CUSTOM_TAGS: Final = "CustomDataVar|CustomDataV2_0!"
+HINTS: Final = "CustomDataVar|Nd2WatchHintsV1_0!"
+MISSING: Final = "CustomData|Nd2WatchMissingFramesV1_0!"
+"""u32 numbers of the frames that stand blank in the file as they are missing."""
+
 CAMERA: Final = "CustomDataVar|GrabberCameraSettingsV1_0!"
 PROVENANCE: Final = "CustomDataVar|Nd2WatchProvenanceV1_0!"
+SOURCES: Final = "CustomData|Nd2WatchSourcesZJSON!"
 
 
 def frame_name(index: int) -> str:

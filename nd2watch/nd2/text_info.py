@@ -87,7 +87,12 @@ class TextInfo:
                 )
 
     def encode(
-        self, experiment: Experiment, picture: Picture, missing: Sequence[int] = ()
+        self,
+        experiment: Experiment,
+        picture: Picture,
+        missing: Sequence[int] = (),
+        *,
+        hidden_positions: bool = False,
     ) -> dict[str, Item]:
         r"""Return the 14 stored items.
 
@@ -96,7 +101,7 @@ class TextInfo:
         line.
         """
         lines = [
-            *_sizes(experiment, picture),
+            *_sizes(experiment, picture, "m=" * hidden_positions),
             *_facts(picture),
             *(loop.describe() for loop in experiment.loops),
             *_absent(missing),
@@ -127,9 +132,13 @@ class TextInfo:
         return cls(**{n: t for n, t in known.items() if n == "description" or _DIMENSIONS not in t})
 
 
-def _sizes(experiment: Experiment, picture: Picture) -> Iterator[str]:
+def _sizes(experiment: Experiment, picture: Picture, before_positions: str) -> Iterator[str]:
     """Yield the line of sizes, if there is more than one frame or channel."""
-    sizes = [f"{loop.text_name}({loop.count})" for loop in experiment.loops if loop.count > 1]
+    sizes = [
+        f"{before_positions * (loop.axis == 'p')}{loop.text_name}({loop.count})"
+        for loop in experiment.loops
+        if loop.count > 1
+    ]
     if len(picture.channels) > 1:
         sizes.append(f"λ({len(picture.channels)})")
     if sizes:
@@ -145,7 +154,7 @@ def _facts(picture: Picture) -> Iterator[str]:
         yield f"Numerical Aperture: {picture.optics.numerical_aperture!r}"
     if picture.optics.immersion_index is not None:
         yield f"Refractive Index: {picture.optics.immersion_index!r}"
-    yield f"Number of Picture Planes: {len(picture.channels)}"
+    yield f"Number of Picture Planes: {picture.component_count}"  # so Bio-Formats takes it
     with_light = any(c.excitation_nm or c.emission_nm for c in picture.channels)
     for number, channel in enumerate(picture.channels, 1):
         yield f"Plane #{number}:"

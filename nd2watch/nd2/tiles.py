@@ -31,6 +31,7 @@ class FrameTiles:
         self._file = file
         self._start = start
         self._codec = codec
+        self._closed = False
         self.end = start + codec.attributes.frame_size
         file.truncate(self.end)
 
@@ -47,8 +48,11 @@ class FrameTiles:
         Raises
         ------
         FormatError
-            If it reaches beyond the frame, or its samples cannot be stored exactly.
+            If it reaches beyond the frame, its samples cannot be stored exactly, or the block of
+            the tiles is left already.
         """
+        if self._closed:
+            raise FormatError("a tile came after its frame's block had been left")
         attributes = self._codec.attributes
         array = _with_components(tile)
         height, width = array.shape[:2]
@@ -67,6 +71,10 @@ class FrameTiles:
         for row, line in enumerate(samples, y):
             self._file.seek(self._start + row * attributes.row_stride + x * pixel)
             self._file.write(line.data)
+
+    def close(self) -> None:
+        """Take no more tiles."""
+        self._closed = True
 
 
 def _with_components(tile: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.attributes import ImageAttributes
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn
+    from nd2watch.nd2.frame_codec import FrameCodec
     from nd2watch.nd2.frame_meta import FrameMetadata
     from nd2watch.nd2.provenance import Provenance
     from nd2watch.nd2.wells import WellPlate
@@ -88,7 +89,8 @@ class Nd2Writer:
     Raises
     ------
     FormatError
-        If the loops, channels and attributes contradict each other; nothing is written then.
+        If the loops, channels and attributes contradict each other, or a custom chunk has a name
+        that it cannot have; nothing is written then.
     OutputExists
         On entering the context, if `path` exists and `replace` is False.
 
@@ -117,6 +119,8 @@ class Nd2Writer:
         replace: bool = False,
         keep_unfinished: bool = False,
     ) -> None:
+        if threads is not None and threads < 1:
+            raise FormatError(f"{threads} threads cannot compress; at least one is needed")
         self.attributes = attributes
         self._content = FileContent(
             attributes=attributes,
@@ -138,6 +142,7 @@ class Nd2Writer:
         self._keep = keep_unfinished
         self._places: Mapping[str, ChunkPlace] = {}
         self._open: _OpenFile | None = None
+        self._in_frame = False
         self.size = 0
 
     @classmethod
@@ -190,6 +195,17 @@ class Nd2Writer:
             writer._places = reader.chunks
         return writer
 
+    def set_provenance(self, provenance: Provenance) -> None:
+        """Say where the file comes from, at any time before the block ends.
+
+        Parameters
+        ----------
+        provenance : Provenance
+            In place of what was said before: digests of frames are known only when these are
+            written.
+        """
+        self._content = dataclasses.replace(self._content, provenance=provenance)
+
     def write_frame(self, pixels: npt.ArrayLike, metadata: FrameMetadata | None = None) -> None:
         """Write the next frame, in row-major order of the loops.
 
@@ -219,7 +235,10 @@ class Nd2Writer:
                 file.write_compressed()
 
     def skip_frame(self, metadata: FrameMetadata | None = None) -> None:
-        """Leave the next frame out, as it is missing; later frames keep their place.
+        """Leave the next frame blank, as it is missing; later frames keep their place.
+
+        Its zeros take no room on the disk where the file system can leave them out. The text
+        information and `Nd2Reader.missing_frames` tell it from a black frame.
 
         Parameters
         ----------
@@ -231,8 +250,10 @@ class Nd2Writer:
         FormatError
             If all frames are written already.
         """
-        with self._begun(metadata, missing=True):
-            pass
+        index = self._next_index()
+        with self._begun(metadata, missing=True) as (file, known):
+            file.write_compressed(all_of_them=True)
+            file.chunks.frame_blank(index, known.time_ms, self._codec)
 
     @contextmanager
     def tiles(self, metadata: FrameMetadata | None = None) -> Iterator[FrameTiles]:
@@ -262,7 +283,8 @@ class Nd2Writer:
             else:
                 file.write_compressed(all_of_them=True)
                 with tempfile.TemporaryFile(dir=self._path.parent) as scratch:
-                    yield FrameTiles(scratch, 0, self._codec)
+                    with closing(FrameTiles(scratch, 0, self._codec)) as tiles:
+                        yield tiles
                     scratch.seek(0)
                     level = self.attributes.zlib_level
                     file.chunks.frame_compressed(index, known.time_ms, scratch, level)
@@ -280,12 +302,23 @@ class Nd2Writer:
         """Give the open file for writing the next frame; record it when the block ends."""
         if self._open is None:
             raise FormatError(f"{self._path} is not open; use the writer in a with statement")
+        if self._in_frame:
+            raise FormatError(f"frame {self._next_index()} is written by tiles; leave its block")
         self._next_index()
         known = metadata or self._frames.next_default()
         self._frames.check(known)
-        if not self._open.chunks.places:
-            self._content.write_head(self._open.chunks, known)
-        yield self._open, known
+        file = self._open
+        if is_first := not file.chunks.places:
+            self._content.write_head(file.chunks, known)
+        self._in_frame = True
+        try:
+            yield file, known
+        except BaseException:
+            if is_first:  # the head tells time and place of a frame that is not there
+                file.chunks.restart()
+            raise
+        finally:
+            self._in_frame = False
         self._frames.append(known, missing=missing)
 
     def __enter__(self) -> Nd2Writer:
@@ -293,7 +326,7 @@ class Nd2Writer:
             target: PendingFile | GrowingFile = GrowingFile(self._path)
         else:
             target = PendingFile(self._path, replace=self._replace, keep=self._keep)
-        self._open = _OpenFile(target, self._places, self.attributes.zlib_level, self._threads)
+        self._open = _OpenFile(target, self._places, self._codec, self._threads)
         return self
 
     def __exit__(
@@ -336,13 +369,14 @@ class _OpenFile(ExitStack):
         self,
         target: PendingFile | GrowingFile,
         places: Mapping[str, ChunkPlace],
-        level: int | None,
+        codec: FrameCodec,
         threads: int | None,
     ) -> None:
         super().__init__()
         self.target = target
         self.enter_context(target)
-        self.chunks = ChunkWriter(target.file, places)
+        self.chunks = ChunkWriter(target.file, places, codec.spread)
+        level = codec.attributes.zlib_level
         self.compressor = None if level is None else FrameCompressor(level, threads)
         if self.compressor is not None:
             self.callback(self.compressor.close)

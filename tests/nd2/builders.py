@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import nd2
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from nd2watch.nd2 import (
     Experiment,
     FrameMetadata,
     ImageAttributes,
+    Nd2Reader,
     Nd2Writer,
     Picture,
     StagePosition,
@@ -65,7 +67,8 @@ def loops(times: int = 0, positions: int = 0, planes: int = 0) -> Experiment:
     """Return the loops whose count is above 0."""
     found: list[Loop] = []
     if times:
-        found.append(TimeLoop(count=times, period_ms=PERIOD_MS))
+        duration_ms = PERIOD_MS * (times - 1)
+        found.append(TimeLoop(count=times, period_ms=PERIOD_MS, duration_ms=duration_ms))
     if positions:
         found.append(XYPosLoop(positions=tuple(stage(p) for p in range(positions))))
     if planes:
@@ -125,6 +128,48 @@ def attributes_of(frames: Pixels, bits_significant: int = 0) -> ImageAttributes:
         bits_significant=bits_significant,
         frame_count=count,
     )
+
+
+def write_one(
+    path: Path, pixels: npt.ArrayLike, attributes: ImageAttributes, picture: Picture | None = None
+) -> Path:
+    """Write a single frame and return `path`."""
+    with Nd2Writer(path, attributes, picture=picture) as writer:
+        writer.write_frame(pixels)
+    return path
+
+
+def read_ours(path: Path) -> Pixels:
+    """Return all frames, shape (frame, Y, X, component)."""
+    with Nd2Reader(path) as reader:
+        return np.stack([reader.read_frame(n) for n in range(reader.attributes.frame_count)])
+
+
+def read_theirs(path: Path) -> Pixels:
+    """Return all frames as nd2 reads them, in the same shape; its RGB is in stored order."""
+    with nd2.ND2File(path) as file:
+        sizes = file.attributes
+        count, height, width = sizes.sequenceCount, sizes.heightPx, sizes.widthPx
+        assert width
+        frames = [file.read_frame(n) for n in range(count)]
+        rgb = "S" in file.sizes
+        shaped = [
+            frame.reshape(height, width, -1)
+            if rgb
+            else np.moveaxis(frame.reshape(-1, height, width), 0, -1)
+            for frame in frames
+        ]
+        whole = np.stack(shaped)
+        assert np.array_equal(file.asarray().ravel(), np.stack(frames).ravel(), equal_nan=True)
+    return whole
+
+
+def assert_equal_pixels(path: Path, expected: Pixels) -> None:
+    """Compare all frames, shape (frame, Y, X, component), as read here and by nd2."""
+    for found in (read_ours(path), read_theirs(path)):
+        assert found.dtype == expected.dtype.newbyteorder("=")
+        assert found.shape == expected.shape
+        assert np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f")
 
 
 def write_nd2(

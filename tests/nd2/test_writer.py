@@ -25,6 +25,7 @@ from nd2watch.nd2 import (
     Provenance,
     TextInfo,
     TimeLoop,
+    ZStackLoop,
 )
 from nd2watch.nd2.chunks import read_map
 from tests.nd2.builders import (
@@ -35,6 +36,7 @@ from tests.nd2.builders import (
     NAMES,
     PERIOD_MS,
     STEP_UM,
+    assert_equal_pixels,
     attributes_of,
     experiments,
     frame_metadata,
@@ -54,30 +56,6 @@ if TYPE_CHECKING:
     from tests.nd2.builders import Pixels
 
 STARTED = datetime(2024, 4, 22, 18, 30, tzinfo=UTC)
-
-
-def read_ours(path: Path) -> Pixels:
-    """Return all frames, shape (frame, Y, X, component)."""
-    with Nd2Reader(path) as reader:
-        return np.stack([reader.read_frame(n) for n in range(reader.attributes.frame_count)])
-
-
-def read_theirs(path: Path) -> Pixels:
-    """Return all frames as nd2 reads them, in the same shape."""
-    with nd2.ND2File(path) as file:
-        sizes = file.attributes
-        count, height, width = sizes.sequenceCount, sizes.heightPx, sizes.widthPx
-        assert width
-        whole = file.asarray().reshape(count, -1, height, width)
-        single = [file.read_frame(n).reshape(whole.shape[1:]).copy() for n in range(count)]
-    assert np.array_equal(whole, single)
-    return np.moveaxis(whole, 1, -1)
-
-
-def assert_equal_pixels(path: Path, expected: Pixels) -> None:
-    for found in (read_ours(path), read_theirs(path)):
-        assert found.dtype == expected.dtype.newbyteorder("=")
-        assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +221,22 @@ def test_measured_times_read_back(tmp_path: Path) -> None:
     assert found.parameters.durationMs == 30.0
     periods = found.parameters.periodDiff
     assert (periods.min, periods.avg, periods.max) == (10.0, 15.0, 20.0)
+
+
+def test_a_time_loop_without_durations_tells_those_of_the_frames(tmp_path: Path) -> None:
+    experiment = Experiment(
+        loops=(TimeLoop(count=3, period_ms=12.0), ZStackLoop(count=2, step_um=STEP_UM))
+    )
+    rows = [FrameMetadata(time_ms=time_ms) for time_ms in (5.0, 6.0, 15.0, 16.0, 35.0, 36.0)]
+    frames = random_frames((6, 4, 5, 1))
+    path = write_nd2(tmp_path / "file.nd2", frames, experiment, metadata=rows)
+    with nd2.ND2File(path) as file:
+        time = file.experiment[0]
+        assert time.type == "TimeLoop"
+    assert (time.parameters.periodMs, time.parameters.durationMs) == (12.0, 30.0)
+    periods = time.parameters.periodDiff
+    assert (periods.min, periods.avg, periods.max) == (10.0, 15.0, 20.0)
+    assert_equal_pixels(path, frames)
 
 
 def test_time_and_place_of_each_frame_read_back(tmp_path: Path) -> None:

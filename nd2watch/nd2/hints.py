@@ -1,0 +1,70 @@
+"""XML that Bio-Formats needs where it would guess wrongly."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from nd2watch.nd2.columns import xml_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from nd2watch.nd2.attributes import ImageAttributes
+    from nd2watch.nd2.experiment import Experiment
+
+_SAME_UM: Final = 0.05
+
+
+def encode_hints(
+    attributes: ImageAttributes,
+    experiment: Experiment,
+    stage_um: Mapping[str, npt.NDArray[np.float64]],
+) -> bytes | None:
+    """Return the XML, None when nothing is guessed wrongly.
+
+    With several positions Bio-Formats forgets the sample type, and takes it from here. With one
+    position and as many different stage positions as time points, it takes the time points for
+    positions, unless the stage positions are here.
+
+    Parameters
+    ----------
+    attributes : ImageAttributes
+        Size and sample format.
+    experiment : Experiment
+        The loops.
+    stage_um : mapping of str to array, shape (frame,)
+        The stage columns that the file has: "X", "Y", "Z".
+    """
+    root = ET.Element("variant", version="1.0")
+    listing = ET.SubElement(root, "no_name", runtype="CLxListVariant")
+    if experiment.sizes.get("p", 1) > 1:
+        if not attributes.is_float:  # no value stands for float
+            bits = str(attributes.bits_in_memory)
+            ET.SubElement(listing, "uiBpcInMemory", runtype="lx_int32", value=bits)
+    elif _taken_for_positions(stage_um, experiment.sizes.get("t", 1)):
+        for axis, column in stage_um.items():
+            entries = ET.SubElement(listing, f"dPos{axis}", runtype="CLxListVariant")
+            for index, value in enumerate(column.tolist()):
+                name = f"item_{index:010d}"
+                ET.SubElement(entries, name, runtype="double", value=repr(value))
+    return xml_bytes(root) if len(listing) else None
+
+
+def _taken_for_positions(stage_um: Mapping[str, npt.NDArray[np.float64]], times: int) -> bool:
+    """Return whether Bio-Formats may count as many stage positions as there are time points."""
+    if times == 1:
+        return False
+    alike = {axis: _may_count(column, times) for axis, column in stage_um.items()}
+    return alike.get("Z", False) or (alike.get("X", False) and alike.get("Y", False))
+
+
+def _may_count(column: npt.NDArray[np.float64], count: int) -> bool:
+    """Return whether `count` values may be told apart, whatever order they are compared in."""
+    distinct = np.unique(column)
+    groups = 1 + np.count_nonzero(np.diff(distinct) > _SAME_UM)
+    return bool(groups <= count <= len(distinct))
