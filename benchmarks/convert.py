@@ -1,50 +1,23 @@
 """Time and peak memory of a conversion, as a ratio to copying the same bytes with ``cp``.
 
-Run with ``python benchmarks/convert.py [--frames N] [--size PIXELS] [--runs N]`` on Linux or macOS.
+Run with ``python -m benchmarks.convert [--frames N] [--size PIXELS] [--runs N]`` on Linux or macOS.
 Both commands run in turn; each figure is the median of all runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.runs import Run, measure
 from nd2watch.sources import encode_frame
 
 CHANNELS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What a command needed: seconds, and MiB of memory at its peak.
-
-    The peak is at least that of this script, from which the command is forked.
-    """
-
-    seconds: float
-    peak_mib: float
-
-
-def measure(*command: str | Path) -> Run:
-    """Run a command, flush the disk, and return what it needed."""
-    begun = time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command])  # noqa: S603
-    _, status, usage = os.wait4(process.pid, 0)
-    os.sync()
-    seconds = time.perf_counter() - begun
-    if status != 0:
-        raise SystemExit(f"{command[0]} failed")
-    kib = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Run(seconds=seconds, peak_mib=kib / 1024)
 
 
 def write_frames(folder: Path, count: int, size: int) -> int:
