@@ -29,7 +29,8 @@ def encode_hints(
 
     With several positions Bio-Formats forgets the sample type, and takes it from here. With one
     position and as many different stage positions as time points, it takes the time points for
-    positions, unless the stage positions are here.
+    positions, unless the stage positions are here. It looks stage positions up as if the loops
+    nested as time, XY, Z, and is given them in that order.
 
     Parameters
     ----------
@@ -42,17 +43,31 @@ def encode_hints(
     """
     root = ET.Element("variant", version="1.0")
     listing = ET.SubElement(root, "no_name", runtype="CLxListVariant")
-    if experiment.sizes.get("p", 1) > 1:
-        if not attributes.is_float:  # no value stands for float
-            bits = str(attributes.bits_in_memory)
-            ET.SubElement(listing, "uiBpcInMemory", runtype="lx_int32", value=bits)
-    elif _taken_for_positions(stage_um, experiment.sizes.get("t", 1)):
+    several = experiment.sizes.get("p", 1) > 1
+    if several and not attributes.is_float:  # no value stands for float
+        bits = str(attributes.bits_in_memory)
+        ET.SubElement(listing, "uiBpcInMemory", runtype="lx_int32", value=bits)
+    guessed = not several and _taken_for_positions(stage_um, experiment.sizes.get("t", 1))
+    if guessed or not experiment.is_in_usual_order:
         for axis, column in stage_um.items():
             entries = ET.SubElement(listing, f"dPos{axis}", runtype="CLxListVariant")
-            for index, value in enumerate(column.tolist()):
+            for index, value in enumerate(_usual_order(column, experiment)):
                 name = f"item_{index:010d}"
                 ET.SubElement(entries, name, runtype="double", value=repr(value))
     return xml_bytes(root) if len(listing) else None
+
+
+def _usual_order(column: npt.NDArray[np.float64], experiment: Experiment) -> list[float]:
+    """Return the values of a column as if the loops nested as time, XY, Z."""
+    axes = list(experiment.sizes)
+    order = [axes.index(axis) for axis in "tpz" if axis in axes]
+    values: list[float] = (
+        column.reshape([*experiment.sizes.values()] or [-1])
+        .transpose(order or [0])
+        .ravel()
+        .tolist()
+    )
+    return values
 
 
 def _taken_for_positions(stage_um: Mapping[str, npt.NDArray[np.float64]], times: int) -> bool:

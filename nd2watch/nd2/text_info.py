@@ -37,6 +37,16 @@ _NUMBERS: Final = {
 """Number of the stored item of each attribute; 9 is the date."""
 
 _DIMENSIONS: Final = "Dimensions:"
+_FACTS: Final = (
+    _DIMENSIONS,
+    "Name:",
+    "Numerical Aperture:",
+    "Refractive Index:",
+    "Number of Picture Planes:",
+    "Excitation wavelength:",
+    "Emission wavelength:",
+)
+_HIDE: Final = "\N{NO-BREAK SPACE}"
 _BREAK: Final = "\r\n"
 _LISTED: Final = 20
 
@@ -118,6 +128,20 @@ class TextInfo:
             items[_DATE] = picture.started.astimezone().strftime("%m/%d/%Y  %H:%M:%S")
         return {f"TextInfoItem_{index}": text for index, text in enumerate(items)}
 
+    def check_optics(self, picture: Picture) -> None:
+        """Refuse a text on the optics on which nd2 fails: an "x" without a magnification.
+
+        Raises
+        ------
+        FormatError
+            If the picture has no magnification and the text an "x".
+        """
+        if picture.optics.magnification is None and "x" in self.optics.lower():
+            raise FormatError(
+                f"the text optics, {self.optics!r}, has an 'x', which nd2 takes for a"
+                " magnification; state Optics.magnification too"
+            )
+
     @classmethod
     def decode(cls, stored: Plain) -> TextInfo:
         """Return the value of stored items; what is missing is empty.
@@ -128,7 +152,8 @@ class TextInfo:
         texts = {name: find(stored, f"TextInfoItem_{n}") for name, n in _NUMBERS.items()}
         known = {name: text for name, text in texts.items() if isinstance(text, str)}
         facts, empty, own = known.get("description", "").partition(_BREAK * 2)
-        known["description"] = "\n".join((own if empty else facts).splitlines())
+        lines = (own if empty else facts).splitlines()
+        known["description"] = "\n".join(line.removeprefix(_HIDE) for line in lines)
         return cls(**{n: t for n, t in known.items() if n == "description" or _DIMENSIONS not in t})
 
 
@@ -183,5 +208,5 @@ def _one_line(text: str) -> str:
 
 
 def _own_line(line: str) -> str:
-    """Return a user's line so that it is not taken for the line of sizes."""
-    return f" {line}" if line.startswith(_DIMENSIONS) else line
+    """Return a user's line so that readers do not take it for a fact: behind a no-break space."""
+    return _HIDE + line if line.strip().startswith(_FACTS) else line

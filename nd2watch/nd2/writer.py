@@ -133,6 +133,7 @@ class Nd2Writer:
             provenance=provenance,
             custom_chunks=dict(custom_chunks or {}),
         )
+        self._content.text_info.check_optics(self._content.picture)
         self._codec = self._content.codec
         self._frames = self._content.new_table()
         self._threads = threads
