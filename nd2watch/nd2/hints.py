@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from nd2watch.nd2.columns import xml_bytes
+from nd2watch.nd2.loops import XYPosLoop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +28,11 @@ def encode_hints(
 ) -> bytes | None:
     """Return the XML, None when nothing is guessed wrongly.
 
-    With several positions Bio-Formats forgets the sample type, and takes it from here. With one
-    position and as many different stage positions as time points, it takes the time points for
-    positions, unless the stage positions are here. It looks stage positions up as if the loops
-    nested as time, XY, Z, and is given them in that order.
+    With several positions Bio-Formats forgets the sample type, and takes it from here, as it does
+    their names. It does not take a Z step below 0 from the loop. With one position and as many
+    different stage positions as time points, it takes the time points for positions, unless the
+    stage positions are here. It looks stage positions up as if the loops nested as time, XY, Z,
+    and is given them in that order.
 
     Parameters
     ----------
@@ -47,6 +49,13 @@ def encode_hints(
     if several and not attributes.is_float:  # no value stands for float
         bits = str(attributes.bits_in_memory)
         ET.SubElement(listing, "uiBpcInMemory", runtype="lx_int32", value=bits)
+    if several:
+        entries = ET.SubElement(listing, "pPosName", runtype="CLxListVariant")
+        for index, name in enumerate(_position_names(experiment)):
+            ET.SubElement(entries, f"item_{index:010d}", runtype="CLxStringW", value=name)
+    stack = experiment.z_stack
+    if stack is not None and not stack.bottom_to_top:
+        ET.SubElement(listing, "dZStep", runtype="double", value=repr(stack.step_um))
     guessed = not several and _taken_for_positions(stage_um, experiment.sizes.get("t", 1))
     if guessed or not experiment.is_in_usual_order:
         for axis, column in stage_um.items():
@@ -55,6 +64,16 @@ def encode_hints(
                 name = f"item_{index:010d}"
                 ET.SubElement(entries, name, runtype="double", value=repr(value))
     return xml_bytes(root) if len(listing) else None
+
+
+def _position_names(experiment: Experiment) -> list[str]:
+    """Return the names of the positions."""
+    return [
+        position.name
+        for loop in experiment.loops
+        if isinstance(loop, XYPosLoop)
+        for position in loop.positions
+    ]
 
 
 def _usual_order(column: npt.NDArray[np.float64], experiment: Experiment) -> list[float]:

@@ -9,6 +9,7 @@ sorted by child name. A list is a level whose children all have an empty name.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
@@ -93,6 +94,7 @@ _TYPE_OF_CODE: Final[dict[int, type[Value]]] = {
     kind.code: kind for kind in (Bool, Int32, UInt32, Int64, UInt64, Double)
 }
 
+_CONTROL: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _STRING: Final = 8
 _BYTES: Final = 9
 _LEVEL_CODE: Final = 11
@@ -131,7 +133,9 @@ def find(tree: Plain | None, *names: str) -> Plain | None:
 
 
 def check_text(text: str, what: str) -> None:
-    """Refuse a text that cannot be stored: with U+0000 in it, or no valid Unicode.
+    """Refuse a text that cannot be stored: no valid Unicode, or with a control character.
+
+    Line breaks and tabs may be there; other control characters have no place in XML.
 
     Raises
     ------
@@ -139,6 +143,8 @@ def check_text(text: str, what: str) -> None:
         Names `what` the text is.
     """
     _encode_text(text, what)
+    if (found := _CONTROL.search(text)) is not None:
+        raise FormatError(f"{what} holds the control character U+{ord(found.group()):04X}")
 
 
 def encode(name: str, item: Item) -> bytes:

@@ -31,8 +31,7 @@ class ZStackLoop:
     home_index : int, optional
         Plane of the focus position; the middle one (the lower of two) when omitted.
     bottom_to_top : bool
-        The first plane is the lowest. Readers show stage Z rising with the plane even where it
-        fell: frames in rising order are read right everywhere.
+        The first plane is the lowest. nd2 shows the stage Z of a stack's first plane for all.
     device : str
         Name of the Z drive; may be empty.
     """
@@ -70,7 +69,8 @@ class ZStackLoop:
             "dZHigh": Double(high),
             "dZHighPFSOffset": Double(0.0),
             "dZHome": Double(0.0),
-            "dZStep": Double(self.step_um),
+            # The vendor's reader takes stage Z as home + (plane - home index) * step.
+            "dZStep": Double(self.step_um if self.bottom_to_top else -self.step_um),
             "dReferencePosition": Double(0.0),
             "dTIRFPosition": Double(0.0),
             "dTIRFPFSOffset": Double(-1.0),
@@ -106,7 +106,7 @@ class ZStackLoop:
     @classmethod
     def decode(cls, stored: Plain) -> ZStackLoop:
         """Return the value of stored parameters."""
-        count, step = get(stored, "uiCount", int), get(stored, "dZStep", float)
+        count, step = get(stored, "uiCount", int), abs(get(stored, "dZStep", float))
         upwards = get(stored, "iType", int) < _FIRST_DOWNWARDS
         start = get(stored, "dZLow" if upwards else "dZHigh", float)
         home = abs(get(stored, "dZHome", float) - start) / step if step > 0 else 0.0
