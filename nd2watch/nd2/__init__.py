@@ -41,11 +41,14 @@ from nd2watch.nd2.columns import RecordedColumn
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata
 from nd2watch.nd2.loops import Loop, NETimeLoop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2.masks import MaskLayer
 from nd2watch.nd2.optics import Optics
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.recover import Recovery, recover
+from nd2watch.nd2.roi_shapes import Circle, Ellipse, OtherShape, Point, Polygon, Polyline, Rectangle
+from nd2watch.nd2.rois import Roi, RoiRole
 from nd2watch.nd2.samples import exact_samples, stored_dtype
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.wells import Well, WellPlate
@@ -53,19 +56,29 @@ from nd2watch.nd2.writer import Nd2Writer
 
 __all__ = [
     "Channel",
+    "Circle",
+    "Ellipse",
     "Experiment",
     "FrameMetadata",
     "ImageAttributes",
     "Loop",
+    "MaskLayer",
     "Modality",
     "NETimeLoop",
     "Nd2Reader",
     "Nd2Writer",
     "Optics",
+    "OtherShape",
     "Picture",
+    "Point",
+    "Polygon",
+    "Polyline",
     "Provenance",
     "RecordedColumn",
     "Recovery",
+    "Rectangle",
+    "Roi",
+    "RoiRole",
     "StagePosition",
     "TextInfo",
     "TimeLoop",

@@ -62,7 +62,7 @@ class Channel:
     excitation_nm, emission_nm : float, optional
         Wavelengths, nm. A band of a spectral detector is a channel with its centre as emission.
     modality : Modality
-        How it is imaged.
+        How it is imaged. nd2 shows it when FLUORESCENCE or BRIGHTFIELD is part of it.
     exposure_ms : float, optional
         Exposure time, ms.
     pinhole_um : float, optional

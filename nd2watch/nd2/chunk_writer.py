@@ -49,14 +49,21 @@ class ChunkWriter:
     ) -> None:
         self.file = file
         self._spread = spread
-        self.places = dict(places or {})
+        self._start = file.tell()
+        self._before = dict(places or {})
+        self.places = dict(self._before)
         self._digests: dict[str, ChunkDigest] = {}
+
+    @property
+    def has_begun(self) -> bool:
+        """Something was written."""
+        return self.file.tell() != self._start
 
     def restart(self) -> None:
         """Take back everything that was written."""
-        self.file.seek(0)
+        self.file.seek(self._start)
         self.file.truncate()
-        self.places.clear()
+        self.places = dict(self._before)
 
     def signature(self) -> None:
         """Write the chunk that every file begins with."""
@@ -141,9 +148,10 @@ class ChunkWriter:
             Its rows, or the zlib stream of them.
         """
         size = len(data) if isinstance(data, bytes) else data.nbytes
-        self.begin_frame(index, time_ms, size)
-        self.file.write(data if isinstance(data, bytes) else data.data)
-        self._end_frame(index)
+        with self._whole(index):
+            self.begin_frame(index, time_ms, size)
+            self.file.write(data if isinstance(data, bytes) else data.data)
+            self._end_frame(index)
 
     def frame_copied(self, index: int, time_ms: float, size: int, data: Iterable[bytes]) -> None:
         """Write a frame whose `size` stored bytes come in pieces."""
@@ -163,6 +171,18 @@ class ChunkWriter:
                 rows.truncate(codec.attributes.frame_size)
                 self.frame_compressed(index, time_ms, rows, level)
 
+    def frame_skipped(self, index: int, time_ms: float, codec: FrameCodec) -> None:
+        """Write a blank frame, and beside it what tells `recover` that it is missing.
+
+        That is never between frames 0 and 1, see `FrameCodec.spread`.
+        """
+        name, mark = spec.skipped_name(index), index.to_bytes(4, "little")
+        if index != 1:
+            self.metadata(name, mark)
+        self.frame_blank(index, time_ms, codec)
+        if index == 1:
+            self.metadata(name, mark)
+
     def begin_frame(self, index: int, time_ms: float, size: int) -> None:
         """Write what precedes the `size` bytes of a frame."""
         name = spec.frame_name(index)
@@ -174,26 +194,32 @@ class ChunkWriter:
     @contextmanager
     def frame_by_tiles(self, index: int, time_ms: float, codec: FrameCodec) -> Iterator[FrameTiles]:
         """Reserve a frame, which is complete when the block ends and not there when it fails."""
-        start = self.file.tell()
-        tiles = FrameTiles(self.file, start + spec.ALIGNMENT, codec)
-        try:
-            with closing(tiles):
+        with self._whole(index) as start:
+            with closing(FrameTiles(self.file, start + spec.ALIGNMENT, codec)) as tiles:
                 yield tiles
-        except BaseException:
-            self.file.truncate(start)
-            self.file.seek(start)
-            raise
-        self._close_frame(index, time_ms, start, tiles.end)
+            self._close_frame(index, time_ms, start, tiles.end)
 
     def frame_compressed(self, index: int, time_ms: float, rows: BinaryIO, level: int) -> None:
         """Write a frame whose rows come from a file, as a zlib stream."""
+        with self._whole(index) as start:
+            self.file.seek(start + spec.ALIGNMENT)
+            deflater = zlib.compressobj(level)
+            while piece := rows.read(_PIECE):
+                self.file.write(deflater.compress(piece))
+            self.file.write(deflater.flush())
+            self._close_frame(index, time_ms, start, self.file.tell())
+
+    @contextmanager
+    def _whole(self, index: int) -> Iterator[int]:
+        """Give the start of a frame; take back what is there of it when the block fails."""
         start = self.file.tell()
-        self.file.seek(start + spec.ALIGNMENT)
-        deflater = zlib.compressobj(level)
-        while piece := rows.read(_PIECE):
-            self.file.write(deflater.compress(piece))
-        self.file.write(deflater.flush())
-        self._close_frame(index, time_ms, start, self.file.tell())
+        try:
+            yield start
+        except BaseException:
+            self.places.pop(spec.frame_name(index), None)
+            self.file.seek(start)
+            self.file.truncate()
+            raise
 
     def _close_frame(self, index: int, time_ms: float, start: int, end: int) -> None:
         """Write the header of a frame whose data are there; without it the frame is not."""

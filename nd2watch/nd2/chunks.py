@@ -118,20 +118,43 @@ def scan(file: BinaryIO) -> dict[str, ChunkPlace]:
     _check_signature(file)
     places: dict[str, ChunkPlace] = {}
     offset = spec.ALIGNMENT
-    while offset + spec.CHUNK_HEADER.size <= size:
-        file.seek(offset)
-        magic, name_size, data_size = spec.CHUNK_HEADER.unpack(file.read(spec.CHUNK_HEADER.size))
-        end = offset + spec.CHUNK_HEADER.size + name_size + data_size
-        if magic != spec.CHUNK_MAGIC or end > size:
+    while offset < size:
+        found = _chunk_at(file, offset, size)
+        if found is None:
             offset += spec.ALIGNMENT
             continue
-        name, mark, _ = file.read(min(name_size, spec.ALIGNMENT)).partition(b"!")
-        if mark and name + mark != spec.MAP_NAME:
-            key = (name + mark).decode("ascii", "replace")
-            places.pop(key, None)
-            places[key] = ChunkPlace(offset=offset, data_size=data_size)
-        offset = spec.aligned(end)
+        name, place, end = found
+        if name != spec.MAP_NAME.decode("ascii"):
+            places.pop(name, None)
+            places[name] = place
+        # Where no chunk follows, the size may be damaged: it must not hide what it spans.
+        offset = end if end >= size or _begins(file, end) else offset + spec.ALIGNMENT
     return places
+
+
+def _begins(file: BinaryIO, offset: int) -> bool:
+    """Return whether a chunk, whole or not, begins at `offset`."""
+    file.seek(offset)
+    return file.read(4) == spec.CHUNK_MAGIC.to_bytes(4, "little")
+
+
+def _chunk_at(file: BinaryIO, offset: int, size: int) -> tuple[str, ChunkPlace, int] | None:
+    """Return name, place and aligned end of the whole chunk whose header is at `offset`, if any."""
+    file.seek(offset)
+    header = file.read(spec.CHUNK_HEADER.size)
+    if len(header) < spec.CHUNK_HEADER.size:
+        return None
+    magic, name_size, data_size = spec.CHUNK_HEADER.unpack(header)
+    end = offset + spec.CHUNK_HEADER.size + name_size + data_size
+    if magic != spec.CHUNK_MAGIC or end > size:
+        return None
+    known, mark, _ = file.read(min(name_size, spec.ALIGNMENT)).partition(b"!")
+    name = (known + mark).decode("ascii", "replace")
+    try:
+        check_name(name)
+    except FormatError:
+        return None
+    return name, ChunkPlace(offset=offset, data_size=data_size), spec.aligned(end)
 
 
 def _check_signature(file: BinaryIO) -> None:

@@ -58,6 +58,11 @@ class RecordedColumn:
         if self.kind not in _TYPE_CODES:
             raise FormatError(f"kind {self.kind!r} of column {self.name} is not known")
 
+    @property
+    def header(self) -> str:
+        """What readers write above the column: its name with its unit."""
+        return f"{self.name} [{self.unit}]" if self.unit.strip() else self.name
+
     def chunk_key(self) -> str:
         """Return the name as a part of a chunk's name: ASCII, and unlike those readers look for."""
         key = re.sub(r"[^A-Za-z0-9_]+", "_", self.name)[:64]

@@ -49,8 +49,9 @@ class FrameCompressor:
         while self._waiting and (
             all_of_them or len(self._waiting) > self._limit or self._waiting[0][2].done()
         ):
-            index, time_ms, future = self._waiting.popleft()
+            index, time_ms, future = self._waiting[0]
             yield index, time_ms, future.result()
+            self._waiting.popleft()  # not before it is written: that may fail, and be done again
 
     def close(self) -> None:
         """Give up what is not begun and end the threads."""

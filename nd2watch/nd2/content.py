@@ -12,20 +12,25 @@ from nd2watch.nd2.extent import measured
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.nd2.frame_meta import FrameTable
 from nd2watch.nd2.hints import encode_hints
+from nd2watch.nd2.masks import LAYERS, encode_layers
 from nd2watch.nd2.pyramid_writer import write_pyramid
+from nd2watch.nd2.rois import ROIS, encode_rois
 from nd2watch.nd2.text_info import TextInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nd2watch.nd2.attributes import ImageAttributes
+    from nd2watch.nd2.chunk_spool import ChunkSpool
     from nd2watch.nd2.chunk_writer import ChunkWriter
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.experiment import Experiment
     from nd2watch.nd2.frame_meta import FrameMetadata
     from nd2watch.nd2.lite_variant import Item
+    from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.picture import Picture
     from nd2watch.nd2.provenance import Provenance
+    from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import WellPlate
 
 _FRAMES: Final = spec.frame_name(0).removesuffix("0!")
@@ -49,8 +54,8 @@ class FileContent:
 
     Attributes
     ----------
-    attributes, experiment, picture, text_info, recorded, well_plate, pyramid, provenance, \
-custom_chunks
+    attributes, experiment, picture, text_info, recorded, well_plate, rois, mask_layers, pyramid, \
+provenance, custom_chunks
         As `Nd2Writer` takes them.
 
     Raises
@@ -66,6 +71,8 @@ custom_chunks
     text_info: TextInfo = field(default_factory=TextInfo)
     recorded: tuple[RecordedColumn, ...] = ()
     well_plate: WellPlate | None = None
+    rois: tuple[Roi, ...] = ()
+    mask_layers: tuple[MaskLayer, ...] = ()
     pyramid: bool = False
     provenance: Provenance | None = None
     custom_chunks: Mapping[str, bytes] = field(default_factory=dict)
@@ -84,14 +91,15 @@ custom_chunks
             )
         if self.picture.is_rgb and self.attributes.is_float:
             raise FormatError("RGB is stored as uint8 or uint16, not as float32")
+        self._annotations()
         for name in self.custom_chunks:
             check_name(name)
             if name in _OWN_CHUNKS or name.startswith(_FRAMES):
                 raise FormatError(f"chunk {name} is written by the writer itself")
 
-    def new_table(self) -> FrameTable:
-        """Return an empty table of what is recorded for each frame."""
-        return FrameTable(self.recorded, self.well_plate)
+    def new_table(self, own: frozenset[str] = frozenset()) -> FrameTable:
+        """Return an empty table of what is recorded for each frame, see `FrameTable`."""
+        return FrameTable(self.recorded, self.well_plate, own)
 
     @property
     def codec(self) -> FrameCodec:
@@ -125,8 +133,31 @@ custom_chunks
         if self.experiment.loops:
             writer.tree_again(spec.EXPERIMENT, "SLxExperiment", self._encode_experiment())
 
-    def write_tail(self, writer: ChunkWriter, table: FrameTable) -> None:
-        """Write what follows the frames; text stays behind them, or Bio-Formats loses frames."""
+    def _annotations(self) -> dict[str, bytes]:
+        """Return the chunks of regions and mask layers; what cannot be stored is refused."""
+        found = {}
+        if self.rois:
+            positions = self.experiment.sizes.get("p", 1)
+            found[ROIS] = encode_rois(self.rois, self.attributes, positions)
+        if self.mask_layers:
+            names = [channel.name for channel in self.picture.channels]
+            found[LAYERS] = encode_layers(self.mask_layers, names)
+        return found
+
+    def write_tail(
+        self, writer: ChunkWriter, table: FrameTable, waiting: ChunkSpool | None = None
+    ) -> None:
+        """Write what follows the frames; text stays behind them, or Bio-Formats loses frames.
+
+        Parameters
+        ----------
+        writer : ChunkWriter
+            Behind the frames.
+        table : FrameTable
+            What is recorded for each frame.
+        waiting : ChunkSpool, optional
+            Chunks that were made while the frames were written.
+        """
         text = self.text_info.encode(
             self.experiment, self.picture, table.missing, hidden_positions=self._hidden_positions
         )
@@ -136,6 +167,10 @@ custom_chunks
         hints = encode_hints(self.attributes, self.experiment, table.stage_um)
         if hints is not None:
             writer.metadata(spec.HINTS, hints)
+        for name, data in self._annotations().items():
+            writer.metadata(name, data)
+        if waiting is not None:
+            waiting.write_to(writer)
         if (camera := self.picture.encode_camera()) is not None:
             writer.metadata(spec.CAMERA, camera)
         if self.pyramid:

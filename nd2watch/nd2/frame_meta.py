@@ -28,6 +28,9 @@ OWN_COLUMNS: Final = {
     "z_um": ("Z", RecordedColumn(name="Z Coord", unit="µm")),
     "exposure_ms": ("Camera_ExposureTime1", RecordedColumn(name="Exposure Time", unit="ms")),
 }
+_SHOWN_BY_READERS: Final = frozenset(
+    {"Time [s]", "Index", "T Index", "P Index", "Z Index", "Z-Series", "Position Name", "Events"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +77,24 @@ class FrameTable:
         Columns that the user adds.
     plate : WellPlate, optional
         Plate that the frames' wells are on.
+    own : frozenset of str
+        Stage positions and exposures ("x_um", ...) that are recorded even where not every frame
+        has a value, as earlier frames have.
 
     Raises
     ------
     FormatError
-        If two columns have the same name.
+        If two columns have the same name, or one has that of what readers show of their own.
     """
 
     def __init__(
-        self, recorded: tuple[RecordedColumn, ...] = (), plate: WellPlate | None = None
+        self,
+        recorded: tuple[RecordedColumn, ...] = (),
+        plate: WellPlate | None = None,
+        own: frozenset[str] = frozenset(),
     ) -> None:
         self._plate = plate
+        self._always = own
         self._wells: list[Well | None] = []
         self._times = array("d")
         self._missing: list[int] = []
@@ -94,6 +104,8 @@ class FrameTable:
         names = [*(column.name for _, column in OWN_COLUMNS.values()), *self._recorded]
         if len(set(names)) < len(recorded) + len(OWN_COLUMNS):
             raise FormatError(f"columns must differ in their names, not {names}")
+        if hidden := _SHOWN_BY_READERS & {column.header for column in recorded}:
+            raise FormatError(f"columns {sorted(hidden)} would hide what readers show of their own")
 
     def __len__(self) -> int:
         return len(self._times)
@@ -176,7 +188,8 @@ class FrameTable:
         keys = {key for key, _ in OWN_COLUMNS.values()}
         for name, (key, column) in OWN_COLUMNS.items():
             unknown = np.flatnonzero(np.isnan(np.asarray(self._own[name])))
-            if np.isin(unknown, self._missing).all() and len(unknown) < len(self):
+            wanted = name in self._always or np.isin(unknown, self._missing).all()
+            if wanted and len(unknown) < len(self):
                 yield key, column, _doubles(self._own[name])
         for number, column in enumerate(self._recorded.values()):
             key = column.chunk_key()

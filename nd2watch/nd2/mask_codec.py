@@ -109,9 +109,7 @@ def decode_mask(
         return None
     try:
         runs = _read_runs(_inflated(data, shape), shape)
-    except (struct.error, zlib.error) as error:
-        raise FormatError(f"{what} is damaged: {error}") from error
-    except FormatError as error:
+    except (struct.error, zlib.error, FormatError) as error:
         raise FormatError(f"{what} is damaged: {error}") from error
     return _painted(runs, shape, what)
 

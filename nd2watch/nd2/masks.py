@@ -24,7 +24,6 @@ LAYERS: Final = "CustomDataVar|BinaryMetadata_v1!"
 
 _ROOT: Final = "BinaryMetadata_v1"
 _OF_CHANNEL: Final = 0x80000
-_NOT_XML: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +54,6 @@ class MaskLayer:
             raise FormatError("a mask layer has no name")
         for text in (self.name, self.channel or ""):
             check_text(text, f"mask layer {self.name!r}")
-            if found := _NOT_XML.search(text):
-                raise FormatError(f"mask layer {self.name!r} holds {found[0]!r}, which XML cannot")
         if not 0 <= self.color <= 0xFFFFFF:
             raise FormatError(f"colour {self.color:#x} of mask layer {self.name} is not 0xRRGGBB")
 

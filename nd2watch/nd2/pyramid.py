@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from nd2watch.nd2.attributes import ImageAttributes
 
+LEVELS: Final = "CustomDataSeq|DownsampledColorData_"
+"""Begins the name of every chunk of a level."""
+
 SMALLEST: Final = 512
 """Size of the smallest level."""
 
@@ -74,7 +77,7 @@ def levels(width: int, height: int) -> tuple[Level, ...]:
 
 def level_name(size: int, frame_index: int) -> str:
     """Return the chunk name of the level of this size of a frame, counted from 0."""
-    return f"CustomDataSeq|DownsampledColorData_{size}|{frame_index}!"
+    return f"{LEVELS}{size}|{frame_index}!"
 
 
 def level_attributes(attributes: ImageAttributes, level: Level) -> ImageAttributes:

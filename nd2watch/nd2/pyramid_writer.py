@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def write_pyramid(writer: ChunkWriter, codec: FrameCodec, index: int) -> None:
     """Write the smaller versions of frame `index`, each made from the one before, by strips.
 
-    A missing frame has none.
+    A missing frame has none. Levels that are there already stay.
     """
     name = spec.frame_name(index)
     if name not in writer.places:
@@ -23,9 +23,9 @@ def write_pyramid(writer: ChunkWriter, codec: FrameCodec, index: int) -> None:
     skip = spec.FRAME_TIME.size
     for level in levels(codec.attributes.width, codec.attributes.height):
         smaller = FrameCodec(attributes=level_attributes(codec.attributes, level), rgb=codec.rgb)
-        rows = halved_strips(codec.strips(writer.read_back(name, skip), f"frame {index}"))
-        name, skip = level_name(level.size, index), 0
-        writer.begin_metadata(name, smaller.attributes.frame_size)
-        for strip in rows:
-            writer.file.write(smaller.encode_rows(strip).data)
-        codec = smaller
+        larger = codec.strips(writer.read_back(name, skip), f"frame {index}")
+        name, skip, codec = level_name(level.size, index), 0, smaller
+        if name not in writer.places:
+            writer.begin_metadata(name, codec.attributes.frame_size)
+            for strip in halved_strips(larger):
+                writer.file.write(codec.encode_rows(strip).data)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2 import chunks, lite_variant, spec
+from nd2watch.nd2 import chunks, spec
 from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.columns import decode_tags
 from nd2watch.nd2.experiment import Experiment, decode_loops
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameMetadata
+from nd2watch.nd2.mask_codec import decode_mask
+from nd2watch.nd2.masks import LAYERS, decode_layers, mask_chunk_name
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
+from nd2watch.nd2.rois import ROIS, decode_rois
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.wells import FRAME_WELLS, PLATE, decode_frame_wells, decode_plate
 
@@ -29,13 +31,12 @@ if TYPE_CHECKING:
 
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn, RecordedValue
-    from nd2watch.nd2.lite_variant import Plain
+    from nd2watch.nd2.masks import MaskLayer
+    from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import Well, WellPlate
 
-_PIECE: Final = 1 << 22
 
-
-class Nd2Reader:
+class Nd2Reader(ChunkFile):
     """Reads an ND2 3.0 file, uncompressed or zlib; a context manager.
 
     Parameters
@@ -63,27 +64,17 @@ class Nd2Reader:
     def __init__(
         self, path: str | os.PathLike[str], places: Mapping[str, ChunkPlace] | None = None
     ) -> None:
-        self.path = Path(path)
-        self._file = self.path.open("rb")
+        super().__init__(path, places)
         try:
             with self._named():
-                self._places = chunks.read_map(self._file) if places is None else dict(places)
                 self.attributes = ImageAttributes.decode(self._tree(spec.ATTRIBUTES))
                 self.experiment = Experiment(loops=self._loops())
                 self.picture = Picture.decode(self._tree(spec.PICTURE))
                 self._check_values()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
         self._codec = FrameCodec(attributes=self.attributes, rgb=self.picture.is_rgb)
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Name the file in errors."""
-        try:
-            yield
-        except FormatError as error:
-            raise FormatError(f"{self.path}: {error}") from error
 
     def _loops(self) -> tuple[Any, ...]:
         """Return the loops, none for a single frame."""
@@ -94,32 +85,6 @@ class Nd2Reader:
         described, stored = self.picture.component_count, self.attributes.component_count
         if described != stored:
             raise FormatError(f"channels of {described} components describe {stored} components")
-
-    def _tree(self, name: str) -> Plain:
-        """Return the tree of a metadata chunk."""
-        return lite_variant.decode(self._data(name))[1]
-
-    def read_chunk(self, name: str) -> bytes:
-        """Return the data of a chunk.
-
-        Raises
-        ------
-        FormatError
-            If the file has no chunk of this name, or it is damaged.
-        """
-        with self._named():
-            return self._data(name)
-
-    def _data(self, name: str) -> bytes:
-        """Return the data of a chunk."""
-        if name not in self._places:
-            raise FormatError(f"chunk {name} is missing")
-        return chunks.read_data(self._file, name, self._places[name])
-
-    @property
-    def chunks(self) -> dict[str, ChunkPlace]:
-        """Every chunk that the file lists, by name."""
-        return dict(self._places)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -216,6 +181,52 @@ class Nd2Reader:
             frames = self.attributes.frame_count
             return decode_frame_wells(plate, self._data(FRAME_WELLS), frames)
 
+    @property
+    def rois(self) -> tuple[Roi, ...]:
+        """Regions of interest: those of all frames first, then by XY position."""
+        if ROIS not in self._places:
+            return ()
+        with self._named():
+            return decode_rois(self._data(ROIS), self.attributes)
+
+    @property
+    def mask_layers(self) -> tuple[MaskLayer, ...]:
+        """Layers of masks in their order."""
+        return tuple(self._mask_tags().values())
+
+    def _mask_tags(self) -> dict[str, MaskLayer]:
+        """Return the layers of masks by the tag in the names of their chunks."""
+        if LAYERS not in self._places:
+            return {}
+        with self._named():
+            return decode_layers(self._data(LAYERS))
+
+    def read_mask(self, layer: str, index: int) -> npt.NDArray[Any] | None:
+        """Return the labels of a frame, shape (Y, X), 0 for background; None without a mask.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        index : int
+            Number of the frame.
+
+        Raises
+        ------
+        FormatError
+            If there is no such layer, or the mask is damaged.
+        """
+        tags = {found.name: tag for tag, found in self._mask_tags().items()}
+        with self._named():
+            if layer not in tags:
+                raise FormatError(f"there is no mask layer {layer!r} among {sorted(tags)}")
+            name = mask_chunk_name(tags[layer], index)
+            if name not in self._places:
+                return None
+            self._check_frame_size(index)
+            what = f"mask {layer} of frame {index}"
+            return decode_mask(self._data(name), self.attributes.shape[:2], what)
+
     def recorded_columns(self) -> tuple[RecordedColumn, ...]:
         """Return the columns that were added to those that every file has.
 
@@ -301,11 +312,15 @@ class Nd2Reader:
             at += len(strip)
         return frame
 
+    def _check_frame_size(self, index: int) -> None:
+        """Refuse attributes that claim larger frames than the file has."""
+        if spec.frame_name(index) in self._places:
+            self._codec.check_size(self.stored_size(index), f"frame {index}")
+
     def _empty_frame(self, index: int) -> npt.NDArray[Any]:
         """Return zeros for a frame, once it is known that the file can hold it."""
         with self._named():
-            if spec.frame_name(index) in self._places:
-                self._codec.check_size(self.stored_size(index), f"frame {index}")
+            self._check_frame_size(index)
             try:
                 return np.zeros(self.attributes.shape, self.attributes.dtype)
             except (MemoryError, ValueError) as error:
@@ -334,17 +349,7 @@ class Nd2Reader:
 
     def stored_frame(self, index: int) -> Iterator[bytes]:
         """Yield the bytes of a frame as they are stored, without its time, piece by piece."""
-        name = spec.frame_name(index)
-        place = self._places[name]
-        start = chunks.find_data(self._file, name, place) + spec.FRAME_TIME.size
-        end = start - spec.FRAME_TIME.size + place.data_size
-        while start < end:
-            self._file.seek(start)  # another frame may be read meanwhile
-            piece = self._file.read(min(_PIECE, end - start))
-            if not piece:
-                raise FormatError(f"the file ends inside frame {index}")
-            start += len(piece)
-            yield piece
+        return self._pieces(spec.frame_name(index), spec.FRAME_TIME.size)
 
     def frame_time_ms(self, index: int) -> float:
         """Return the time that is stored with a frame, ms.
@@ -363,16 +368,6 @@ class Nd2Reader:
             self._file.seek(chunks.find_data(self._file, name, self._places[name]))
             time_ms = spec.FRAME_TIME.unpack(self._file.read(spec.FRAME_TIME.size))[0]
             return float(time_ms)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Nd2Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _is_known(value: RecordedValue) -> bool:

@@ -47,6 +47,9 @@ HINTS: Final = "CustomDataVar|Nd2WatchHintsV1_0!"
 MISSING: Final = "CustomData|Nd2WatchMissingFramesV1_0!"
 """u32 numbers of the frames that stand blank in the file as they are missing."""
 
+SKIPPED: Final = "CustomDataSeq|Nd2WatchMissingFrameV1_0|"
+"""Begins the name of what marks a missing frame, while the file has no `MISSING` yet."""
+
 CAMERA: Final = "CustomDataVar|GrabberCameraSettingsV1_0!"
 PROVENANCE: Final = "CustomDataVar|Nd2WatchProvenanceV1_0!"
 SOURCES: Final = "CustomData|Nd2WatchSourcesZJSON!"
@@ -55,6 +58,11 @@ SOURCES: Final = "CustomData|Nd2WatchSourcesZJSON!"
 def frame_name(index: int) -> str:
     """Return the chunk name of frame `index`, counted from 0."""
     return f"ImageDataSeq|{index}!"
+
+
+def skipped_name(index: int) -> str:
+    """Return the name of the chunk that marks frame `index` as missing: its u32 number."""
+    return f"{SKIPPED}{index}!"
 
 
 def custom_data_name(column: str) -> str:

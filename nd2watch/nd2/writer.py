@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.chunk_writer import ChunkWriter
-from nd2watch.nd2.compressor import FrameCompressor
+from nd2watch.nd2 import chunks, spec
 from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import resized
+from nd2watch.nd2.frame_meta import OWN_COLUMNS
 from nd2watch.nd2.loops import NETimeLoop, TimeLoop
+from nd2watch.nd2.mask_codec import encode_mask
+from nd2watch.nd2.masks import mask_chunk_name, mask_tag
+from nd2watch.nd2.open_file import OpenFile
 from nd2watch.nd2.picture import Picture
+from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.tiles import FrameTiles
 from nd2watch.pending import GrowingFile, PendingFile
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
@@ -33,9 +37,10 @@ if TYPE_CHECKING:
     from nd2watch.nd2.attributes import ImageAttributes
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn
-    from nd2watch.nd2.frame_codec import FrameCodec
     from nd2watch.nd2.frame_meta import FrameMetadata
+    from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.provenance import Provenance
+    from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import WellPlate
 
 
@@ -64,6 +69,10 @@ class Nd2Writer:
         Columns for which each frame's metadata have a value.
     well_plate : WellPlate, optional
         Plate on which the wells in the frames' metadata are.
+    rois : sequence of Roi, optional
+        Regions of interest.
+    mask_layers : sequence of MaskLayer, optional
+        Layers for which `write_mask` takes label images.
     pyramid : bool, default False
         Write smaller versions of frames over 1024 pixels, for viewers that use them.
     provenance : Provenance, optional
@@ -111,6 +120,8 @@ class Nd2Writer:
         text_info: TextInfo | None = None,
         recorded: Iterable[RecordedColumn] = (),
         well_plate: WellPlate | None = None,
+        rois: Iterable[Roi] = (),
+        mask_layers: Iterable[MaskLayer] = (),
         pyramid: bool = False,
         provenance: Provenance | None = None,
         custom_chunks: Mapping[str, bytes] | None = None,
@@ -129,6 +140,8 @@ class Nd2Writer:
             text_info=text_info or TextInfo(),
             recorded=tuple(recorded),
             well_plate=well_plate,
+            rois=tuple(rois),
+            mask_layers=tuple(mask_layers),
             pyramid=pyramid,
             provenance=provenance,
             custom_chunks=dict(custom_chunks or {}),
@@ -142,7 +155,8 @@ class Nd2Writer:
         self._replace = replace
         self._keep = keep_unfinished
         self._places: Mapping[str, ChunkPlace] = {}
-        self._open: _OpenFile | None = None
+        self._stale: set[str] = set()
+        self._open: OpenFile | None = None
         self._in_frame = False
         self.size = 0
 
@@ -170,12 +184,12 @@ class Nd2Writer:
         FormatError
             If the file is of a kind that is not read here, or its outermost loop is another.
         """
+        if time_points < 1:
+            raise FormatError(f"{time_points} time points cannot be added; at least one is needed")
         with Nd2Reader(path) as reader:
             outermost = next(iter(reader.experiment.loops), None)
-            if time_points < 1 or not isinstance(outermost, (TimeLoop, NETimeLoop)):
-                raise FormatError(
-                    f"{path} has no outermost time loop to add {time_points} points to"
-                )
+            if not isinstance(outermost, (TimeLoop, NETimeLoop)):
+                raise FormatError(f"{path} has no outermost loop over time to add time points to")
             count = (
                 reader.experiment.frame_count // outermost.count * (outermost.count + time_points)
             )
@@ -188,8 +202,13 @@ class Nd2Writer:
                 text_info=reader.text_info,
                 recorded=reader.recorded_columns(),
                 well_plate=reader.well_plate,
+                pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
                 threads=threads,
             )
+            keys = reader.column_keys()
+            own = frozenset(name for name, (key, _) in OWN_COLUMNS.items() if key in keys)
+            writer._frames = writer._content.new_table(own)
+            writer._stale = {spec.HINTS, *map(spec.custom_data_name, keys)}
             missing = set(reader.missing_frames)
             for index, metadata in enumerate(reader.frame_metadata()):
                 writer._frames.append(metadata, missing=index in missing)
@@ -254,7 +273,7 @@ class Nd2Writer:
         index = self._next_index()
         with self._begun(metadata, missing=True) as (file, known):
             file.write_compressed(all_of_them=True)
-            file.chunks.frame_blank(index, known.time_ms, self._codec)
+            file.chunks.frame_skipped(index, known.time_ms, self._codec)
 
     @contextmanager
     def tiles(self, metadata: FrameMetadata | None = None) -> Iterator[FrameTiles]:
@@ -290,6 +309,32 @@ class Nd2Writer:
                     level = self.attributes.zlib_level
                     file.chunks.frame_compressed(index, known.time_ms, scratch, level)
 
+    def write_mask(self, layer: str, index: int, labels: npt.ArrayLike) -> None:
+        """Write the mask of a frame, before or after the frame itself.
+
+        Parameters
+        ----------
+        layer : str
+            Name of one of the mask layers.
+        index : int
+            Number of the frame.
+        labels : array of integers, shape (Y, X)
+            Label of the object that each pixel belongs to, 0 for background; at most 65535.
+
+        Raises
+        ------
+        FormatError
+            If there is no such layer or frame, or the labels cannot be stored.
+        """
+        names = [known.name for known in self._content.mask_layers]
+        if layer not in names:
+            raise FormatError(f"there is no mask layer {layer!r} among {names}")
+        if not 0 <= index < self.attributes.frame_count:
+            raise FormatError(f"there is no frame {index} among {self.attributes.frame_count}")
+        data = encode_mask(labels, self.attributes.shape[:2], f"mask {layer} of frame {index}")
+        name = mask_chunk_name(mask_tag(names.index(layer)), index)
+        self._opened.waiting.put(name, data)
+
     def _next_index(self) -> int:
         """Return the number of the next frame."""
         if len(self._frames) >= self.attributes.frame_count:
@@ -299,20 +344,21 @@ class Nd2Writer:
     @contextmanager
     def _begun(
         self, metadata: FrameMetadata | None, *, missing: bool = False
-    ) -> Iterator[tuple[_OpenFile, FrameMetadata]]:
+    ) -> Iterator[tuple[OpenFile, FrameMetadata]]:
         """Give the open file for writing the next frame; record it when the block ends."""
-        if self._open is None:
-            raise FormatError(f"{self._path} is not open; use the writer in a with statement")
         if self._in_frame:
             raise FormatError(f"frame {self._next_index()} is written by tiles; leave its block")
         self._next_index()
         known = metadata or self._frames.next_default()
         self._frames.check(known)
-        file = self._open
-        if is_first := not file.chunks.places:
-            self._content.write_head(file.chunks, known)
+        file = self._opened
+        is_first = not file.chunks.has_begun
         self._in_frame = True
         try:
+            if is_first and self._places:
+                self._content.write_extent(file.chunks)
+            elif is_first:
+                self._content.write_head(file.chunks, known)
             yield file, known
         except BaseException:
             if is_first:  # the head tells time and place of a frame that is not there
@@ -322,13 +368,31 @@ class Nd2Writer:
             self._in_frame = False
         self._frames.append(known, missing=missing)
 
+    @property
+    def _opened(self) -> OpenFile:
+        """The open file."""
+        if self._open is None:
+            raise FormatError(f"{self._path} is not open; use the writer in a with statement")
+        return self._open
+
     def __enter__(self) -> Nd2Writer:
         if self._places:
-            target: PendingFile | GrowingFile = GrowingFile(self._path)
+            target: PendingFile | GrowingFile = self._existing()
         else:
             target = PendingFile(self._path, replace=self._replace, keep=self._keep)
-        self._open = _OpenFile(target, self._places, self._codec, self._threads)
+        kept = {name: place for name, place in self._places.items() if name not in self._stale}
+        self._open = OpenFile(target, kept, self._codec, self._threads)
         return self
+
+    def _existing(self) -> GrowingFile:
+        """Open the finished file, if it still is what `append` has read."""
+        with ExitStack() as stack:
+            target = stack.enter_context(GrowingFile(self._path))
+            if chunks.read_map(target.file) != self._places:
+                raise FormatError(f"{self._path} was written to meanwhile; begin to append anew")
+            target.file.seek(0, os.SEEK_END)
+            stack.pop_all()
+        return target
 
     def __exit__(
         self,
@@ -341,49 +405,23 @@ class Nd2Writer:
             with file:
                 if kind is None:
                     self._finish(file)
+                elif self._keep:
+                    with suppress(Exception):  # what ended the block is to be seen
+                        file.write_compressed(all_of_them=True)
 
-    def _finish(self, file: _OpenFile) -> None:
+    def _finish(self, file: OpenFile) -> None:
         """Complete, check and publish the file."""
+        file.write_compressed(all_of_them=True)
         written = len(self._frames)
         if written < self.attributes.frame_count:
             raise FormatError(
                 f"{written} of {self.attributes.frame_count} frames were written to {self._path}"
             )
-        file.write_compressed(all_of_them=True)
         content = self._content.measured(self._frames)
-        if self._places:
-            content.write_extent(file.chunks)
-        else:
-            content.rewrite_experiment(file.chunks)
-        content.write_tail(file.chunks, self._frames)
+        content.rewrite_experiment(file.chunks)
+        content.write_tail(file.chunks, self._frames, file.waiting)
         self.size = file.target.file.tell()
         file.target.sync()
         if self._check is not None:
             self._check(file.target.path)
         file.target.publish()
-
-
-class _OpenFile(ExitStack):
-    """A file being written, with what writes to it."""
-
-    def __init__(
-        self,
-        target: PendingFile | GrowingFile,
-        places: Mapping[str, ChunkPlace],
-        codec: FrameCodec,
-        threads: int | None,
-    ) -> None:
-        super().__init__()
-        self.target = target
-        self.enter_context(target)
-        self.chunks = ChunkWriter(target.file, places, codec.spread)
-        level = codec.attributes.zlib_level
-        self.compressor = None if level is None else FrameCompressor(level, threads)
-        if self.compressor is not None:
-            self.callback(self.compressor.close)
-
-    def write_compressed(self, *, all_of_them: bool = False) -> None:
-        """Write the frames that are compressed and whose turn it is."""
-        if self.compressor is not None:
-            for frame in self.compressor.finished(all_of_them=all_of_them):
-                self.chunks.frame(*frame)

@@ -59,14 +59,17 @@ class ZStackLoop:
 
     def encode(self) -> dict[str, Item]:
         """Return the stored parameters, as a stack about its home plane."""
-        below, above = self._range_um()
-        low, high = (-below, above) if self.bottom_to_top else (-above, below)
-        kind = _UPWARDS_ABOUT_HOME if self.bottom_to_top else _DOWNWARDS_ABOUT_HOME
+        if self.bottom_to_top:
+            kind = _UPWARDS_ABOUT_HOME
+            below, above = self._range_um()
+        else:
+            kind = _DOWNWARDS_ABOUT_HOME
+            above, below = self._range_down_um()
         return {
             "uiCount": UInt32(self.count),
-            "dZLow": Double(low),
+            "dZLow": Double(-below),
             "dZLowPFSOffset": Double(0.0),
-            "dZHigh": Double(high),
+            "dZHigh": Double(above),
             "dZHighPFSOffset": Double(0.0),
             "dZHome": Double(0.0),
             # The vendor's reader takes stage Z as home + (plane - home index) * step.
@@ -98,6 +101,20 @@ class ZStackLoop:
         last = (self.count - 1 - self.home_index) * self.step_um
         while math.ceil((last + first) / self.step_um) > self.count - 1:
             if last > first:
+                last = math.nextafter(last, 0.0)
+            else:
+                first = math.nextafter(first, 0.0)
+        return first, last
+
+    def _range_down_um(self) -> tuple[float, float]:
+        """Return the same of a stack from top to bottom.
+
+        nd2 then takes the whole part of first / (first + last) * (count - 1) for the home plane:
+        rounding must not take one away.
+        """
+        first, last = self._range_um()
+        while self.count > 1 and (self.count - 1) * first / (first + last) < self.home_index:
+            if last > 0:
                 last = math.nextafter(last, 0.0)
             else:
                 first = math.nextafter(first, 0.0)

@@ -117,7 +117,9 @@ def channels(count: int) -> tuple[Channel, ...]:
     )
 
 
-def attributes_of(frames: Pixels, bits_significant: int = 0) -> ImageAttributes:
+def attributes_of(
+    frames: Pixels, bits_significant: int = 0, zlib_level: int | None = None
+) -> ImageAttributes:
     """Return the attributes of frames, shape (frame, Y, X, component)."""
     count, height, width, components = frames.shape
     return ImageAttributes(
@@ -127,6 +129,7 @@ def attributes_of(frames: Pixels, bits_significant: int = 0) -> ImageAttributes:
         bits_in_memory=8 * frames.dtype.itemsize,
         bits_significant=bits_significant,
         frame_count=count,
+        zlib_level=zlib_level,
     )
 
 

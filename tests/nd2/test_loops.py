@@ -165,7 +165,7 @@ def planes_counted(loop: ZStackLoop) -> int:
     assert isinstance(low, Double)
     assert isinstance(high, Double)
     assert isinstance(step, Double)
-    return math.ceil(abs(high.value - low.value) / step.value) + 1
+    return math.ceil(abs(high.value - low.value) / abs(step.value)) + 1
 
 
 @pytest.mark.timeout(20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -54,6 +54,17 @@ def sized(**changes: int) -> Make:
             sized(bits_in_memory=8, bits_significant=12), "do not fit uint8", id="12 bits of 8"
         ),
         pytest.param(sized(bits_significant=-1), "-1 significant bits", id="bits negative"),
+        pytest.param(sized(bits_significant=8), "takes 9 to 16", id="bits of another type"),
+        pytest.param(
+            sized(bits_in_memory=32, bits_significant=31),
+            "do not fit float32",
+            id="part of a float",
+        ),
+        pytest.param(sized(zlib_level=-1), "zlib level -1 is not", id="level below 0"),
+        pytest.param(sized(zlib_level=10), "zlib level 10 is not", id="level above 9"),
+        pytest.param(
+            sized(width=2**30, component_count=2), "longer than ND2 can hold", id="row too long"
+        ),
         pytest.param(lambda: Channel(name=""), "a channel has no name", id="no name"),
         pytest.param(lambda: Channel(name=" \t"), "a channel has no name", id="blank name"),
         pytest.param(
@@ -100,6 +111,8 @@ def test_a_wrong_value_is_refused_saying_what_is_wrong(make: Make, message: str)
 @pytest.mark.parametrize(
     ("width", "components", "bits", "stride"),
     [
+        (3, 1, 32, 12),
+        (3, 3, 32, 36),
         (1, 1, 8, 4),
         (4, 1, 8, 4),
         (5, 1, 8, 8),
@@ -115,7 +128,7 @@ def test_rows_are_padded_to_four_bytes(width: int, components: int, bits: int, s
     assert value.row_stride == stride
     assert value.frame_size == 3 * stride
     assert value.shape == (3, width, components)
-    assert value.dtype == (np.uint8 if bits == 8 else np.uint16)
+    assert value.dtype == {8: np.uint8, 16: np.uint16, 32: np.float32}[bits]
     assert value.bits_significant == bits
 
 
@@ -148,12 +161,12 @@ def test_attributes_are_stored_as_thirteen_items_in_order() -> None:
     width=st.integers(1, 5000),
     height=st.integers(1, 5000),
     component_count=st.integers(1, 20),
-    bits_in_memory=st.sampled_from([8, 16]),
-    bits_significant=st.integers(0, 8),
+    bits=st.sampled_from([(8, 0), (8, 1), (8, 7), (16, 0), (16, 9), (16, 12), (32, 32)]),
     frame_count=st.integers(1, 10**6),
+    zlib_level=st.none() | st.integers(0, 9),
 )
-def test_attributes_read_back(**values: int) -> None:
-    value = ImageAttributes(**values)
+def test_attributes_read_back(bits: tuple[int, int], **values: Any) -> None:
+    value = ImageAttributes(bits_in_memory=bits[0], bits_significant=bits[1], **values)
     assert ImageAttributes.decode(stored(value.encode())) == value
 
 
