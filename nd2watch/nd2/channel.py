@@ -233,4 +233,4 @@ def _peak(spectrum: Plain | None) -> float | None:
         if (nm := known(find(point, "dWavelength"))) is not None
         and isinstance(height := find(point, "dTValue"), (int, float))
     ]
-    return max(peaks)[1] if peaks else None
+    return max(peaks, key=lambda peak: peak[0])[1] if peaks else None

@@ -162,7 +162,7 @@ def encode(name: str, item: Item) -> bytes:
     FormatError
         If a name or string holds U+0000, a name is too long, or a number is out of range.
     """
-    units = _encode_text(name, "name")
+    units = _encode_text(name, "name") if name else b""  # items of lists have none in real files
     if len(units) // 2 > 255:
         raise FormatError(f"the name {name[:40]!r}... is longer than 254 characters")
     code, value = _encode_value(name, item, _HEADER.size + len(units))

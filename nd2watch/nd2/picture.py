@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_EPOCH_JULIAN_DAY: Final = 2440587.5
 
+_PLANE_ITEMS: Final = 9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
@@ -150,6 +152,8 @@ class Picture:
             "eRepresentation": UInt32(0),
             "iExperimentSettingsCount": Int32(0),
             "iStimulationSettingsCount": Int32(0),
+            # nd2reader sees as many channels as there are items here.
+            **{f"uiReserved{n}": UInt32(0) for n in range(len(planes) - _PLANE_ITEMS)},
         }
 
     def _encode_setting(self, channel: Channel) -> dict[str, Item]:

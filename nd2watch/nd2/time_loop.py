@@ -150,6 +150,11 @@ class NETimeLoop:
         """Time points of all phases together."""
         return sum(phase.count for phase in self.phases)
 
+    @property
+    def duration_ms(self) -> float:
+        """Time that the phases take, without that between them, ms."""
+        return sum(phase.duration_ms for phase in self.phases)
+
     @classmethod
     def measured(cls, starts_ms: Sequence[float], counts: Sequence[int]) -> NETimeLoop:
         """Return the phases, of `counts` points each, of time points that began at `starts_ms`.
@@ -176,6 +181,8 @@ class NETimeLoop:
             "uiPeriodCount": UInt32(len(self.phases)),
             "pPeriod": [phase.encode() for phase in self.phases],
             "pPeriodValid": bytes([1] * len(self.phases)),
+            "dDuration": Double(self.duration_ms),  # these two are for nd2reader
+            "dAvgPeriodDiff": Double(self.duration_ms / max(self.count - 1, 1)),
         }
 
     @classmethod
