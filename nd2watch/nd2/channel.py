@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.columns import check_xml_text
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
 
 if TYPE_CHECKING:
@@ -62,7 +61,8 @@ class Channel:
     excitation_nm, emission_nm : float, optional
         Wavelengths, nm. A band of a spectral detector is a channel with its centre as emission.
     modality : Modality
-        How it is imaged. nd2 shows it when FLUORESCENCE or BRIGHTFIELD is part of it.
+        How it is imaged. Darkfield, phase contrast and DIC are with brightfield, unless they are
+        with fluorescence, which readers take them for otherwise.
     exposure_ms : float, optional
         Exposure time, ms.
     pinhole_um : float, optional
@@ -92,7 +92,7 @@ class Channel:
         if not self.name.strip():
             raise FormatError("a channel has no name")
         check_text(self.name, "a channel's name")
-        check_xml_text(self.camera, f"the camera of channel {self.name}")
+        check_text(self.camera, f"the camera of channel {self.name}")
         if not 0 <= self.color <= 0xFFFFFF:
             raise FormatError(f"colour {self.color:#x} of channel {self.name} is not 0xRRGGBB")
         if self.component_count not in (1, _RGB):
@@ -103,6 +103,8 @@ class Channel:
             value = getattr(self, field)
             if value is not None and not 0 < value < math.inf:
                 raise FormatError(f"{field} of channel {self.name} is {value}; it must be above 0")
+        if self.modality & _CONTRASTS and not self.modality & _LIGHTS:
+            object.__setattr__(self, "modality", self.modality | Modality.BRIGHTFIELD)
 
     @property
     def is_rgb(self) -> bool:
@@ -195,6 +197,8 @@ class Channel:
         )
 
 
+_CONTRASTS: Final = Modality.DARKFIELD | Modality.PHASE_CONTRAST | Modality.DIC
+_LIGHTS: Final = Modality.FLUORESCENCE | Modality.BRIGHTFIELD
 _KNOWN_FLAGS: Final = sum(flag.value for flag in Modality)
 
 

@@ -150,6 +150,8 @@ def _chunk_at(file: BinaryIO, offset: int, size: int) -> tuple[str, ChunkPlace, 
         return None
     known, mark, _ = file.read(min(name_size, spec.ALIGNMENT)).partition(b"!")
     name = (known + mark).decode("ascii", "replace")
+    if name.startswith(spec.FRAMES) and name_size != spec.FRAME_NAME_SIZE:
+        return None  # a damaged size would shift the pixels
     try:
         check_name(name)
     except FormatError:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _TYPE_CODES: Final = {"text": 1, "integer": 2, "number": 3}
 _TEXT_CELL: Final = 512
-_NOT_IN_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAKEN: Final = re.compile(
     r"[XYZ]|AcqTimes|AcqFrames|RoiMetadata|WellPlate|FloatComp", re.IGNORECASE
 )
@@ -51,8 +50,8 @@ class RecordedColumn:
     kind: Literal["number", "integer", "text"] = "number"
 
     def __post_init__(self) -> None:
-        check_xml_text(self.name, "a column's name")
-        check_xml_text(self.unit, f"the unit of column {self.name}")
+        check_text(self.name, "a column's name")
+        check_text(self.unit, f"the unit of column {self.name}")
         if not self.name.strip():
             raise FormatError("a recorded column has no name")
         if self.kind not in _TYPE_CODES:
@@ -158,19 +157,6 @@ def decode_tags(stored: bytes) -> dict[str, RecordedColumn]:
                 kind=kinds[values["Type"]],
             )
     return columns
-
-
-def check_xml_text(text: str, what: str) -> None:
-    """Refuse a text that XML cannot hold, such as one with control characters.
-
-    Raises
-    ------
-    FormatError
-        Names `what` the text is.
-    """
-    check_text(text, what)
-    if found := _NOT_IN_XML.search(text):
-        raise FormatError(f"{what} holds the character {found[0]!r}, which XML cannot hold")
 
 
 def xml_bytes(root: ET.Element) -> bytes:

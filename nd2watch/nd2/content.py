@@ -164,14 +164,14 @@ provenance, custom_chunks
         writer.tree(spec.TEXT_INFO, "SLxImageTextInfo", text)
         for name, data in table.chunks():
             writer.metadata(name, data)
-        hints = encode_hints(self.attributes, self.experiment, table.stage_um)
-        if hints is not None:
-            writer.metadata(spec.HINTS, hints)
+        hints = encode_hints(self.attributes, self.experiment, self.picture, table.stage_um)
+        writer.metadata(spec.HINTS, hints)
         for name, data in self._annotations().items():
             writer.metadata(name, data)
         if waiting is not None:
             waiting.write_to(writer)
-        if (camera := self.picture.encode_camera()) is not None:
+        camera = self.picture.encode_camera()
+        if camera is not None and spec.CAMERA not in writer.places:
             writer.metadata(spec.CAMERA, camera)
         if self.pyramid:
             for index in range(self.attributes.frame_count):

@@ -7,26 +7,41 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nd2watch.nd2.channel import Modality
 from nd2watch.nd2.columns import xml_bytes
 from nd2watch.nd2.loops import XYPosLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
     from nd2watch.nd2.attributes import ImageAttributes
     from nd2watch.nd2.experiment import Experiment
+    from nd2watch.nd2.picture import Picture
 
 _SAME_UM: Final = 0.05
+_MODES: Final = {
+    Modality.TIRF: "TIRF",
+    Modality.MULTIPHOTON: "MultiPhotonMicroscopy",
+    Modality.STRUCTURED_ILLUMINATION: "StructuredIllumination",
+    Modality.SPINNING_DISK: "SpinningDiskConfocal",
+    Modality.LIGHT_SHEET: "SPIM",
+    Modality.SPECTRAL: "SpectralImaging",
+    Modality.LASER_SCAN_CONFOCAL: "LaserScanningConfocalMicroscopy",
+    Modality.BRIGHTFIELD: "BrightField",
+    Modality.FLUORESCENCE: "WideField",
+}
+"""OME's word for each modality; of several the first."""
 
 
 def encode_hints(
     attributes: ImageAttributes,
     experiment: Experiment,
+    picture: Picture,
     stage_um: Mapping[str, npt.NDArray[np.float64]],
-) -> bytes | None:
-    """Return the XML, None when nothing is guessed wrongly.
+) -> bytes:
+    """Return the XML.
 
     With several positions Bio-Formats forgets the sample type, and takes it from here, as it does
     their names. It does not take a Z step below 0 from the loop. With one position and as many
@@ -40,30 +55,44 @@ def encode_hints(
         Size and sample format.
     experiment : Experiment
         The loops.
+    picture : Picture
+        The channels, of which Bio-Formats finds the modality nowhere else.
     stage_um : mapping of str to array, shape (frame,)
         The stage columns that the file has: "X", "Y", "Z".
     """
     root = ET.Element("variant", version="1.0")
     listing = ET.SubElement(root, "no_name", runtype="CLxListVariant")
     several = experiment.sizes.get("p", 1) > 1
+    for channel in picture.channels:
+        ET.SubElement(listing, "Modality", runtype="CLxStringW", value=_mode(channel.modality))
     if several and not attributes.is_float:  # no value stands for float
         bits = str(attributes.bits_in_memory)
         ET.SubElement(listing, "uiBpcInMemory", runtype="lx_int32", value=bits)
-    if several:
-        entries = ET.SubElement(listing, "pPosName", runtype="CLxListVariant")
-        for index, name in enumerate(_position_names(experiment)):
-            ET.SubElement(entries, f"item_{index:010d}", runtype="CLxStringW", value=name)
     stack = experiment.z_stack
     if stack is not None and not stack.bottom_to_top:
         ET.SubElement(listing, "dZStep", runtype="double", value=repr(stack.step_um))
+    # Lists come last: what follows after one is taken for an item of it.
+    if several:
+        _add_list(listing, "pPosName", "CLxStringW", _position_names(experiment))
     guessed = not several and _taken_for_positions(stage_um, experiment.sizes.get("t", 1))
     if guessed or not experiment.is_in_usual_order:
         for axis, column in stage_um.items():
-            entries = ET.SubElement(listing, f"dPos{axis}", runtype="CLxListVariant")
-            for index, value in enumerate(_usual_order(column, experiment)):
-                name = f"item_{index:010d}"
-                ET.SubElement(entries, name, runtype="double", value=repr(value))
-    return xml_bytes(root) if len(listing) else None
+            values = map(repr, _usual_order(column, experiment))
+            _add_list(listing, f"dPos{axis}", "double", values)
+    ET.SubElement(listing, "end", runtype="CLxListVariant")
+    return xml_bytes(root)
+
+
+def _mode(modality: Modality) -> str:
+    """Return a modality in the words of Bio-Formats."""
+    return next((name for flag, name in _MODES.items() if flag & modality), "Other")
+
+
+def _add_list(listing: ET.Element, name: str, kind: str, values: Iterable[str]) -> None:
+    """Add a list of values."""
+    entries = ET.SubElement(listing, name, runtype="CLxListVariant")
+    for index, value in enumerate(values):
+        ET.SubElement(entries, f"item_{index:010d}", runtype=kind, value=value)
 
 
 def _position_names(experiment: Experiment) -> list[str]:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.columns import check_xml_text, parse_xml, xml_bytes
+from nd2watch.nd2.columns import parse_xml, xml_bytes
+from nd2watch.nd2.lite_variant import check_text
 from nd2watch.nd2.zjson import inflated
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ class Provenance:
     chunks: tuple[ChunkDigest, ...] = ()
 
     def __post_init__(self) -> None:
-        check_xml_text(self.software, "the software of the provenance")
-        check_xml_text(self.sources_digest, "the digest of the provenance")
+        check_text(self.software, "the software of the provenance")
+        check_text(self.sources_digest, "the digest of the provenance")
 
     def encode(self) -> bytes:
         """Return the stored XML; what XML cannot hold of layout and folder is marked there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import Well, WellPlate
+
+_FRAMES: Final = spec.frame_name(0).removesuffix("0!")
 
 
 class Nd2Reader(ChunkFile):
@@ -313,9 +315,13 @@ class Nd2Reader(ChunkFile):
         return frame
 
     def _check_frame_size(self, index: int) -> None:
-        """Refuse attributes that claim larger frames than the file has."""
+        """Refuse attributes that claim larger frames than the file has, even for a missing one."""
         if spec.frame_name(index) in self._places:
             self._codec.check_size(self.stored_size(index), f"frame {index}")
+            return
+        sizes = [p.data_size for name, p in self._places.items() if name.startswith(_FRAMES)]
+        if sizes:
+            self._codec.check_size(max(sizes) - spec.FRAME_TIME.size, "the largest frame")
 
     def _empty_frame(self, index: int) -> npt.NDArray[Any]:
         """Return zeros for a frame, once it is known that the file can hold it."""

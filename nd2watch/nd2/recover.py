@@ -7,27 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import numpy as np
-
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import chunks, spec
 from nd2watch.nd2.chunk_writer import ChunkWriter
 from nd2watch.nd2.content import FileContent
+from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import resized
-from nd2watch.nd2.frame_meta import FrameMetadata, FrameTable
-from nd2watch.nd2.loops import XYPosLoop, ZStackLoop
+from nd2watch.nd2.loops import NETimeLoop, TimeLoop
+from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.reader import Nd2Reader
-from nd2watch.pending import PendingFile
+from nd2watch.nd2.salvage import salvage
+from nd2watch.nd2.text_info import TextInfo
+from nd2watch.pending import PendingFile, is_held
 
 if TYPE_CHECKING:
     import os
 
     from nd2watch.nd2.chunks import ChunkPlace
-    from nd2watch.nd2.columns import RecordedColumn
-    from nd2watch.nd2.experiment import Experiment
+    from nd2watch.nd2.frame_meta import FrameTable
+    from nd2watch.nd2.salvage import Salvage
 
 _UNFINISHED: Final = ".unfinished"
-_FRAME: Final = "ImageDataSeq|"
+_SERIES: Final = "CustomDataSeq|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,11 @@ def recover(
 ) -> Recovery:
     """Write the finished frames of an interrupted file to a complete one.
 
-    The chunk map is made anew by looking for chunks in the whole file. Times are those stored
-    with the frames; stage positions those of the loops, where the file does not have its recorded
-    columns yet. The outermost loop is shortened to what is there. The interrupted file is left as
-    it is.
+    The chunk map is made anew by looking for chunks in the whole file. Of a file that was
+    interrupted before its recorded columns were written, times are those stored with the frames,
+    stage positions those of the loops, and texts are lost. The outermost loop is shortened to
+    what is there, unless all frames had been written. A frame that is damaged stands blank, and
+    is missing. The interrupted file is left as it is.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def recover(
     Raises
     ------
     FormatError
-        If the file is complete, is no ND2 3.0 file, or has no finished frame.
+        If the file is complete, still being written, no ND2 3.0 file, or has no finished frame.
     OutputExists
         If `output` exists and `replace` is False.
     OSError
@@ -89,17 +91,21 @@ def recover(
     """
     source = Path(path)
     target = _default_output(source) if output is None else Path(output)
-    places = _scan(source)
-    with Nd2Reader(source, places) as reader:
+    places = _scan(source, target)
+    with _opened(source, places) as reader:
         notes: list[str] = []
-        whole = _whole_frames(reader, places, notes)
-        if not whole:
-            raise FormatError(f"{source} holds no finished frame")
-        content = _content(reader, whole, notes)
-        table = _table(reader, content, whole, notes)
+        whole = _whole_frames(reader, notes)
+        experiment = _experiment(reader, whole, notes)
+        found = salvage(reader, experiment.frame_count, notes)
+        if not whole.keys() - found.missing:
+            raise FormatError(f"{source} holds no finished frame; there is nothing to save")
+        content = _content(reader, experiment, found, notes)
+        table = content.new_table(frozenset(found.own))
+        for index, row in enumerate(found.rows(experiment, whole)):
+            table.append(row, missing=index not in whole or index in found.missing)
         content = content.measured(table)
         with PendingFile(target, replace=replace) as pending:
-            _write(reader, content, table, whole, pending.file)
+            _write(reader, content, table, found, whole, pending.file)
             pending.sync()
             _check(pending.path)
             pending.publish()
@@ -119,34 +125,55 @@ def _default_output(source: Path) -> Path:
     return source.with_name(f"{source.stem.lstrip('.')}-recovered.nd2")
 
 
-def _scan(source: Path) -> dict[str, ChunkPlace]:
+def _scan(source: Path, target: Path) -> dict[str, ChunkPlace]:
     """Return the chunks of an interrupted file."""
+    if is_held(source):
+        raise FormatError(f"{source} is still being written by another program")
+    if target.exists() and target.samefile(source):
+        raise FormatError(f"{source} is the interrupted file itself; name another output")
     with source.open("rb") as file:
         try:
             places = chunks.scan(file)
         except FormatError as error:
             raise FormatError(f"{source}: {error}") from error
-        try:
-            chunks.read_map(file)
-        except FormatError:
-            pass
-        else:
-            raise FormatError(f"{source} is complete; `nd2watch verify` tells whether it is sound")
+        if _is_complete(file):
+            advice = "`nd2watch verify` tells whether it is sound"
+            if source.suffix == _UNFINISHED:
+                advice = f"rename it to {source.stem}; {advice}"
+            raise FormatError(f"{source} is complete: {advice}")
     if spec.ATTRIBUTES not in places or spec.PICTURE not in places:
         raise FormatError(f"{source} does not say how its frames are stored; nothing can be saved")
     return places
 
 
-def _whole_frames(
-    reader: Nd2Reader, places: dict[str, ChunkPlace], notes: list[str]
-) -> dict[int, float]:
+def _opened(source: Path, places: dict[str, ChunkPlace]) -> Nd2Reader:
+    """Open an interrupted file, without its loops if these are damaged."""
+    try:
+        return Nd2Reader(source, places)
+    except FormatError:
+        others = {name: place for name, place in places.items() if name != spec.EXPERIMENT}
+        return Nd2Reader(source, others)
+
+
+def _is_complete(file: BinaryIO) -> bool:
+    """Return whether a file has its chunk map."""
+    try:
+        chunks.read_map(file)
+    except FormatError:
+        return False
+    return True
+
+
+def _whole_frames(reader: Nd2Reader, notes: list[str]) -> dict[int, float]:
     """Return the time, ms, of each frame that is there and can be read."""
-    names = [name[len(_FRAME) : -1] for name in places if name.startswith(_FRAME)]
-    numbers = sorted(int(name) for name in names if name.isdecimal())
+    outermost = next(iter(reader.experiment.loops), None)
+    may_grow = isinstance(outermost, (TimeLoop, NETimeLoop))
     whole: dict[int, float] = {}
-    for index in numbers:
-        if index >= reader.attributes.frame_count and index - 1 not in whole:
-            break  # a damaged name, or what was added after a gap
+    for index in sorted(n for n in map(_frame_number, reader.chunks) if n is not None):
+        grows = may_grow and index - 1 in whole
+        if index >= reader.attributes.frame_count and not grows:
+            notes.append(f"frame {index} is beyond those of the loops; it is left out")
+            continue
         try:
             for _ in reader.read_strips(index):
                 pass
@@ -156,80 +183,66 @@ def _whole_frames(
     return whole
 
 
-def _content(reader: Nd2Reader, whole: dict[int, float], notes: list[str]) -> FileContent:
-    """Return what the complete file holds beside its frames."""
-    experiment = resized(reader.experiment, max(whole) + 1)
-    for old, new in zip(reader.experiment.loops, experiment.loops, strict=True):
+def _frame_number(name: str) -> int | None:
+    """Return the number of the frame that a chunk holds; None when it holds none."""
+    number = name[len(spec.FRAMES) : -1]
+    if not number.isdecimal() or spec.frame_name(int(number)) != name:
+        return None
+    return int(number)
+
+
+def _experiment(reader: Nd2Reader, whole: dict[int, float], notes: list[str]) -> Experiment:
+    """Return the loops, the outermost as long as frames need."""
+    experiment, frames = reader.experiment, reader.attributes.frame_count
+    if experiment.frame_count != frames:
+        notes.append("the loops are damaged; frames stand as time points of one loop")
+        experiment = Experiment(loops=(TimeLoop(count=frames),))
+    if not whole or _has_ended(reader):
+        return experiment
+    before, experiment = experiment, resized(experiment, max(whole) + 1)
+    for old, new in zip(before.loops, experiment.loops, strict=True):
         if old.count != new.count:
             notes.append(f"the {new.text_name} loop has {new.count} of {old.count} points")
+    return experiment
+
+
+def _has_ended(reader: Nd2Reader) -> bool:
+    """Return whether all frames had been written: then texts follow them, and the loops."""
+    places = reader.chunks
+    if spec.TEXT_INFO not in places:
+        return False
+    frames = [place.offset for name, place in places.items() if name.startswith(spec.FRAMES)]
+    last = max(places[spec.ATTRIBUTES].offset, *frames)
+    # Even of a missing frame there is a chunk: a damaged number must not make up frames.
+    possible = reader.attributes.frame_count * spec.ALIGNMENT < reader.path.stat().st_size
+    return possible and places[spec.TEXT_INFO].offset > last
+
+
+def _content(
+    reader: Nd2Reader, experiment: Experiment, found: Salvage, notes: list[str]
+) -> FileContent:
+    """Return what the complete file holds beside its frames."""
+    try:
+        texts = reader.text_info
+    except FormatError as error:
+        texts = TextInfo()
+        notes.append(f"{error}; texts are left out")
     return FileContent(
         attributes=dataclasses.replace(reader.attributes, frame_count=experiment.frame_count),
         experiment=experiment,
         picture=reader.picture,
-        text_info=reader.text_info,
-        recorded=_recorded(reader, whole),
-        well_plate=reader.well_plate,
+        text_info=texts,
+        recorded=tuple(found.columns),
+        well_plate=found.well_plate,
+        pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
     )
-
-
-def _recorded(reader: Nd2Reader, whole: dict[int, float]) -> tuple[RecordedColumn, ...]:
-    """Return the columns that the file has; numbers stand for integers that some frames lack."""
-    try:
-        columns = reader.recorded_columns()
-    except FormatError:
-        return ()
-    if max(whole) < reader.attributes.frame_count:
-        return columns
-    return tuple(
-        dataclasses.replace(c, kind="number") if c.kind == "integer" else c for c in columns
-    )
-
-
-def _table(
-    reader: Nd2Reader, content: FileContent, whole: dict[int, float], notes: list[str]
-) -> FrameTable:
-    """Return what is recorded for each frame: in the file's columns, else its time and place."""
-    try:
-        rows = reader.frame_metadata()
-    except FormatError:
-        rows = []
-        notes.append(
-            "recorded columns were not written yet; times are those stored with the frames,"
-            " stage positions those of the loops"
-        )
-    table = content.new_table()
-    blank = set(reader.missing_frames) if rows else set()
-    for index in range(content.attributes.frame_count):
-        if index < len(rows):
-            row = rows[index]
-        else:
-            time_ms = whole.get(index, table.next_default().time_ms)
-            row = _placed(content.experiment, index, time_ms)
-        table.append(row, missing=index not in whole or index in blank)
-    return table
-
-
-def _placed(experiment: Experiment, index: int, time_ms: float) -> FrameMetadata:
-    """Return a frame's time with the stage position that the loops say."""
-    if not experiment.loops:
-        return FrameMetadata(time_ms=time_ms)
-    counts = tuple(loop.count for loop in experiment.loops)
-    at = [int(number) for number in np.unravel_index(index, counts)]
-    row = FrameMetadata(time_ms=time_ms)
-    for loop, number in zip(experiment.loops, at, strict=True):
-        if isinstance(loop, XYPosLoop):
-            place = loop.positions[number]
-            row = dataclasses.replace(row, x_um=place.x_um, y_um=place.y_um, z_um=place.z_um)
-    for loop, number in zip(experiment.loops, at, strict=True):
-        if isinstance(loop, ZStackLoop) and row.z_um is not None:
-            row = dataclasses.replace(row, z_um=row.z_um + loop.height_um(number))
-    return row
 
 
 def _write(
     reader: Nd2Reader,
     content: FileContent,
     table: FrameTable,
+    found: Salvage,
     whole: dict[int, float],
     file: BinaryIO,
 ) -> None:
@@ -237,19 +250,26 @@ def _write(
     writer = ChunkWriter(file, spread=content.codec.spread)
     writer.signature()
     content.write_extent(writer)
-    written = {spec.TEXT_INFO, spec.CUSTOM_TAGS, spec.MISSING, spec.HINTS, *writer.places}
-    written |= {name for name, _ in table.chunks()}
-    written |= {spec.custom_data_name(key) for key in reader.column_keys()}
     for name in reader.chunks:
-        if name not in written and not name.startswith(_FRAME):
+        if name not in writer.places and _is_taken_over(name, table, found):
             writer.metadata(name, reader.read_chunk(name))
     for index, time_ms in enumerate(table.times_ms):
         if index in whole:
             stored = reader.stored_frame(index)
-            writer.frame_copied(index, whole[index], reader.stored_size(index), stored)
+            writer.frame_copied(index, time_ms, reader.stored_size(index), stored)
         else:
             writer.frame_blank(index, time_ms, content.codec)
     content.write_tail(writer, table)
+
+
+def _is_taken_over(name: str, table: FrameTable, found: Salvage) -> bool:
+    """Return whether a chunk stays as it is: it is not made anew, and of no frame beyond."""
+    anew = {spec.TEXT_INFO, spec.HINTS, spec.MISSING, *found.chunk_names}
+    if name in anew or name.startswith((spec.FRAMES, spec.SKIPPED)):
+        return False
+    number = name.rpartition("|")[2][:-1]
+    beyond = number.isdecimal() and int(number) >= len(table)
+    return not (name.startswith(_SERIES) and beyond)
 
 
 def _check(path: Path) -> None:

@@ -50,6 +50,9 @@ MISSING: Final = "CustomData|Nd2WatchMissingFramesV1_0!"
 SKIPPED: Final = "CustomDataSeq|Nd2WatchMissingFrameV1_0|"
 """Begins the name of what marks a missing frame, while the file has no `MISSING` yet."""
 
+FRAMES: Final = "ImageDataSeq|"
+"""Begins the name of every frame."""
+
 CAMERA: Final = "CustomDataVar|GrabberCameraSettingsV1_0!"
 PROVENANCE: Final = "CustomDataVar|Nd2WatchProvenanceV1_0!"
 SOURCES: Final = "CustomData|Nd2WatchSourcesZJSON!"
@@ -57,7 +60,7 @@ SOURCES: Final = "CustomData|Nd2WatchSourcesZJSON!"
 
 def frame_name(index: int) -> str:
     """Return the chunk name of frame `index`, counted from 0."""
-    return f"ImageDataSeq|{index}!"
+    return f"{FRAMES}{index}!"
 
 
 def skipped_name(index: int) -> str:

@@ -186,6 +186,29 @@ def _wells(reader: Nd2Reader) -> dict[str, Any] | None:
     }
 
 
+def _rois(reader: Nd2Reader) -> list[dict[str, Any]]:
+    """Return the regions of interest, their shapes in pixels."""
+    return [
+        {
+            "label": roi.label,
+            "color": f"#{roi.color:06X}",
+            "role": roi.role.name.lower(),
+            "position": roi.position,
+            "shape": type(roi.shape).__name__.lower(),
+            **asdict(roi.shape),
+        }
+        for roi in reader.rois
+    ]
+
+
+def _masks(reader: Nd2Reader) -> list[dict[str, Any]]:
+    """Return the layers of masks."""
+    return [
+        {"name": layer.name, "color": f"#{layer.color:06X}", "channel": layer.channel}
+        for layer in reader.mask_layers
+    ]
+
+
 def _pyramid(reader: Nd2Reader) -> list[int]:
     """Return the sizes of the smaller versions of the frames, largest first."""
     found = (_LEVEL.match(name) for name in reader.chunks)
@@ -210,6 +233,8 @@ _SECTIONS: Final[dict[str, Callable[[Nd2Reader], Any]]] = {
     "columns": _columns,
     "text": _text,
     "wells": _wells,
+    "rois": _rois,
+    "masks": _masks,
     "pyramid": _pyramid,
     "provenance": _provenance,
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.picture import Picture
 
 _ITEMS: Final = 14
+_DESCRIPTION: Final = 5
 _DATE: Final = 9
 _OPTICS: Final = 13
 _NUMBERS: Final = {
@@ -25,7 +26,7 @@ _NUMBERS: Final = {
     "group": 2,
     "sample_id": 3,
     "author": 4,
-    "description": 5,
+    "description": _DESCRIPTION,
     "capturing": 6,
     "sampling": 7,
     "location": 8,
@@ -90,11 +91,6 @@ class TextInfo:
         for field in fields(self):
             text = getattr(self, field.name)
             check_text(text, f"the text {field.name}")
-            if field.name != "description" and _DIMENSIONS in text:
-                raise FormatError(
-                    f"the text {field.name} holds {_DIMENSIONS!r}; nd2reader would take it for the"
-                    " sizes of the file"
-                )
 
     def encode(
         self,
@@ -116,11 +112,10 @@ class TextInfo:
             *(loop.describe() for loop in experiment.loops),
             *_absent(missing),
         ]
-        own = [_own_line(line) for line in self.description.splitlines()]
         items = [""] * _ITEMS
         for name, number in _NUMBERS.items():
-            items[number] = getattr(self, name)
-        items[_NUMBERS["description"]] = _BREAK.join([*lines, "", *own, ""])
+            items[number] = _BREAK.join(map(_own_line, getattr(self, name).splitlines()))
+        items[_DESCRIPTION] = _BREAK.join([*lines, "", *items[_DESCRIPTION].splitlines(), ""])
         # Without a magnification nd2 looks for one in this text, and fails on an "x" alone.
         if not self.optics and picture.optics.magnification is not None:
             items[_OPTICS] = picture.optics.objective_name
@@ -152,9 +147,13 @@ class TextInfo:
         texts = {name: find(stored, f"TextInfoItem_{n}") for name, n in _NUMBERS.items()}
         known = {name: text for name, text in texts.items() if isinstance(text, str)}
         facts, empty, own = known.get("description", "").partition(_BREAK * 2)
-        lines = (own if empty else facts).splitlines()
-        known["description"] = "\n".join(line.removeprefix(_HIDE) for line in lines)
-        return cls(**{n: t for n, t in known.items() if n == "description" or _DIMENSIONS not in t})
+        known["description"] = own if empty else facts
+        return cls(
+            **{
+                name: "\n".join(line.removeprefix(_HIDE) for line in text.splitlines())
+                for name, text in known.items()
+            }
+        )
 
 
 def _sizes(experiment: Experiment, picture: Picture, before_positions: str) -> Iterator[str]:

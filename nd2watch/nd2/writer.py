@@ -367,6 +367,8 @@ class Nd2Writer:
         finally:
             self._in_frame = False
         self._frames.append(known, missing=missing)
+        if self._keep or self._places:
+            file.target.file.flush()  # what is finished outlives this program
 
     @property
     def _opened(self) -> OpenFile:

@@ -65,6 +65,7 @@ class ZStackLoop:
         else:
             kind = _DOWNWARDS_ABOUT_HOME
             above, below = self._range_down_um()
+        falls = not self.bottom_to_top and self.count > 1
         return {
             "uiCount": UInt32(self.count),
             "dZLow": Double(-below),
@@ -72,8 +73,9 @@ class ZStackLoop:
             "dZHigh": Double(above),
             "dZHighPFSOffset": Double(0.0),
             "dZHome": Double(0.0),
-            # The vendor's reader takes stage Z as home + (plane - home index) * step.
-            "dZStep": Double(self.step_um if self.bottom_to_top else -self.step_um),
+            # The vendor's reader takes stage Z as home + (plane - home index) * step. Of a single
+            # plane with a falling step it finds no home.
+            "dZStep": Double(-self.step_um if falls else self.step_um),
             "dReferencePosition": Double(0.0),
             "dTIRFPosition": Double(0.0),
             "dTIRFPFSOffset": Double(-1.0),
