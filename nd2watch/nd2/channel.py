@@ -176,10 +176,14 @@ class Channel:
         filters = find(stored, "pFilterPath", "m_pFilter")
         first = filters[0] if isinstance(filters, list) and filters else {}
         probe = find(stored, "pFluorescentProbe")
-        spectra = {
-            kind: _peak(find(probe, f"m_{kind}Spectrum")) or _peak(find(first, f"m_{kind}Spectrum"))
-            for kind in ("Excitation", "Emission")
-        }
+        emission_nm = _peak(probe, "m_EmissionSpectrum") or _peak(first, "m_EmissionSpectrum")
+        below_nm = emission_nm or math.inf  # of laser lines alike, the one next to the emission
+        excitation_nm = (
+            _peak(probe, "m_ExcitationSpectrum", below_nm)
+            or _peak(first, "m_ExcitationSpectrum", below_nm)
+            or _peak(probe, "m_ExcitationSpectrum")
+            or _peak(first, "m_ExcitationSpectrum")
+        )
         color = find(stored, "uiColor")
         mask = find(stored, "uiModalityMask")
         name = find(stored, "sDescription")
@@ -187,8 +191,8 @@ class Channel:
         return cls(
             name=name if isinstance(name, str) else "",
             color=_swapped(color & 0xFFFFFF) if isinstance(color, int) else 0xFFFFFF,
-            excitation_nm=spectra["Excitation"],
-            emission_nm=spectra["Emission"],
+            excitation_nm=excitation_nm,
+            emission_nm=emission_nm,
             modality=Modality(mask & _KNOWN_FLAGS) if isinstance(mask, int) else Modality(0),
             exposure_ms=known(find(setting, "dExposureTime")),
             pinhole_um=known(find(stored, "dPinholeDiameter")),
@@ -227,14 +231,18 @@ def _encode_spectrum(peak_nm: float | None) -> dict[str, Item]:
     return {"uiCount": UInt32(len(points)), "pPoint": points, "bPoints": Bool(False)}
 
 
-def _peak(spectrum: Plain | None) -> float | None:
-    """Return the wavelength at which a stored spectrum is highest, nm; None when it is empty."""
-    stored = find(spectrum, "pPoint")
+def _peak(optics: Plain | None, name: str, below_nm: float = math.inf) -> float | None:
+    """Return where a stored spectrum is highest, nm, below a wavelength; None when it is empty.
+
+    Of points alike, as lines of lasers are, it is the longest wavelength.
+    """
+    stored = find(optics, name, "pPoint")
     points = stored.values() if isinstance(stored, dict) else []
     peaks = [
         (height, nm)
         for point in points
         if (nm := known(find(point, "dWavelength"))) is not None
+        and nm < below_nm
         and isinstance(height := find(point, "dTValue"), (int, float))
     ]
-    return max(peaks, key=lambda peak: peak[0])[1] if peaks else None
+    return max(peaks)[1] if peaks else None

@@ -194,7 +194,8 @@ class Picture:
             return None
         root = ET.Element("variant", version="1.0")
         listing = ET.SubElement(root, "no_name", runtype="CLxListVariant")
-        ET.SubElement(listing, "CameraUniqueName", runtype="CLxStringW", value=cameras.pop())
+        settings = ET.SubElement(listing, "vGrabberCameraSettings", runtype="CLxListVariant")
+        ET.SubElement(settings, "CameraUniqueName", runtype="CLxStringW", value=cameras.pop())
         return xml_bytes(root)
 
     def encode_calibration(self) -> dict[str, Item]:

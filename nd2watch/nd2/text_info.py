@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +48,14 @@ _FACTS: Final = (
     "Excitation wavelength:",
     "Emission wavelength:",
 )
+_FACT: Final = re.compile(
+    r"Dimensions: |Camera Name: |Numerical Aperture: |Refractive Index: "
+    r"|Number of Picture Planes: |Plane #| (Name|Component Count|Excitation|Emission)\b"
+    r"|(Non-equidistant )?Time Loop: |XY Position Loop: |Z Stack Loop: "
+    r"|- (Equidistant|Phase|Step|Device)\b|Missing frames: "
+)
+"""How the lines of facts begin that are written before the user's description."""
+
 _HIDE: Final = "\N{NO-BREAK SPACE}"
 _BREAK: Final = "\r\n"
 _LISTED: Final = 20
@@ -124,14 +133,15 @@ class TextInfo:
         return {f"TextInfoItem_{index}": text for index, text in enumerate(items)}
 
     def check_optics(self, picture: Picture) -> None:
-        """Refuse a text on the optics on which nd2 fails: an "x" without a magnification.
+        """Refuse a text on the optics on which nd2 fails: an "x" without a number before it.
 
         Raises
         ------
         FormatError
-            If the picture has no magnification and the text an "x".
+            If the picture has no magnification and the text such an "x".
         """
-        if picture.optics.magnification is None and "x" in self.optics.lower():
+        found = re.search(r"(\d+)?x", self.optics, re.IGNORECASE)
+        if picture.optics.magnification is None and found and not found.group(1):
             raise FormatError(
                 f"the text optics, {self.optics!r}, has an 'x', which nd2 takes for a"
                 " magnification; state Optics.magnification too"
@@ -141,13 +151,14 @@ class TextInfo:
     def decode(cls, stored: Plain) -> TextInfo:
         """Return the value of stored items; what is missing is empty.
 
-        Of the description only what follows after its first empty line is taken if there is one:
-        the facts before it are written anew from the values that they tell.
+        Of the description the facts that `encode` puts there are left out; they are written anew
+        from the values that they tell.
         """
         texts = {name: find(stored, f"TextInfoItem_{n}") for name, n in _NUMBERS.items()}
         known = {name: text for name, text in texts.items() if isinstance(text, str)}
         facts, empty, own = known.get("description", "").partition(_BREAK * 2)
-        known["description"] = own if empty else facts
+        if empty and all(_FACT.match(line) for line in facts.split(_BREAK)):
+            known["description"] = own
         return cls(
             **{
                 name: "\n".join(line.removeprefix(_HIDE) for line in text.splitlines())

@@ -31,15 +31,19 @@ import pytest
 
 from nd2watch.nd2 import (
     Channel,
+    Circle,
     Experiment,
     FrameMetadata,
     ImageAttributes,
+    MaskLayer,
     Modality,
     Nd2Writer,
+    NETimeLoop,
     Optics,
     Picture,
     Provenance,
     RecordedColumn,
+    Roi,
     StagePosition,
     TimeLoop,
     Well,
@@ -219,26 +223,42 @@ def write_confocal(path: Path) -> Path:
     return path
 
 
-def write_extras(path: Path) -> Path:
-    """Write a file with every kind of chunk that the genuine one has not."""
-    attributes = ImageAttributes(width=1200, height=4, frame_count=2)
+def write_extras(path: Path, bits: int) -> Path:
+    """Write a file with what the genuine one has not, in samples of so many bits."""
+    attributes = ImageAttributes(
+        width=1200, height=4, component_count=10, bits_in_memory=bits, frame_count=4
+    )
+    channels = tuple(Channel(name=f"Channel {n}") for n in range(10))
+    circle = Circle(center_x=600.0, center_y=2.0, radius=1.0)
     source = SourceRecord(name="a.tif", size=1, mtime_ns=1)
     sources = FrameSources(digest="0" * 32, sources=(source,))
-    provenance = Provenance(software="nd2watch", sources_digest="0", frames=(sources,) * 2)
-    positions = tuple(StagePosition(name=name) for name in ("A1", "A2"))
+    provenance = Provenance(software="nd2watch", sources_digest="0", frames=(sources,) * 4)
+    phases = NETimeLoop(phases=(TimeLoop(count=1), TimeLoop(count=1, period_ms=9.0)))
+    positions = XYPosLoop(positions=(StagePosition(name="A1"), StagePosition(name="A2")))
     with Nd2Writer(
         path,
         attributes,
-        experiment=Experiment(loops=(XYPosLoop(positions=positions),)),
+        experiment=Experiment(loops=(phases, positions)),
+        picture=Picture(channels=channels),
         recorded=(RecordedColumn(name="Own column"),),
         well_plate=WellPlate.standard(96),
+        rois=(Roi(shape=circle), Roi(shape=circle, position=1)),
+        mask_layers=(MaskLayer(name="Cells"),),
         pyramid=True,
         provenance=provenance,
     ) as writer:
         rows = [
-            FrameMetadata(time_ms=n, recorded={"Own column": n}, well=Well(row=0, column=n))
-            for n in range(2)
+            FrameMetadata(
+                time_ms=time_ms,
+                x_um=9.0 * column,
+                y_um=0.0,
+                recorded={"Own column": 1.0},
+                well=Well(row=0, column=column),
+            )
+            for time_ms, column in ((0.0, 0), (1.0, 1), (2.0, 0), (3.0, 1))
         ]
-        writer.write_frame(np.zeros(attributes.shape), rows[0])
-        writer.skip_frame(rows[1])
+        for row in rows[:-1]:
+            writer.write_frame(np.zeros(attributes.shape), row)
+        writer.skip_frame(rows[-1])
+        writer.write_mask("Cells", 0, np.ones(attributes.shape[:2], np.uint8))
     return path
