@@ -38,8 +38,8 @@ PACKAGES = {
     "watchdog": {"service/events.py"},
     "apscheduler": {"service/schedule.py"},
     "pydantic": {"config.py"},
-    "rich": {"cli.py", "demo.py"},
-    "structlog": {"log.py", "cli.py"},
+    "rich": {"cli/terminal.py", "cli/simulation.py", "demo.py"},
+    "structlog": {"log.py", "cli/service.py"},
 }
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 

@@ -47,7 +47,10 @@ def test_there_is_one_test_command() -> None:
     assert len(command.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["run", "convert", "simulate", "demo", "check-config"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "convert", "info", "verify", "recover", "simulate", "demo", "check-config"],
+)
 def test_every_command_is_documented(command: str) -> None:
     texts = [README, *(p.read_text(encoding="utf-8") for p in ROOT.glob("docs/*.md"))]
     assert any(f"nd2watch {command}" in text for text in texts)

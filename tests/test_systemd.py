@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nd2watch import cli
+from nd2watch.cli import service
+from nd2watch.cli.parser import command_parser
 from nd2watch.service import daemon
 
 pytestmark = pytest.mark.skipif(
@@ -83,10 +84,10 @@ def test_comments_stand_on_lines_of_their_own() -> None:
 
 def test_the_start_command_is_one_that_the_program_knows() -> None:
     program, *words = _value("ExecStart").split()
-    options = cli._parser().parse_args(words)
+    options = command_parser().parse_args(words)
 
     assert program == _PROGRAM
-    assert options.command is cli._run
+    assert options.command is service.run
     assert options.config == _CONFIG
     assert not options.once
 
@@ -94,10 +95,10 @@ def test_the_start_command_is_one_that_the_program_knows() -> None:
 def test_a_reload_checks_the_configuration_before_it_signals() -> None:
     check, signal = _values("ExecReload")
     program, *words = check.split()
-    options = cli._parser().parse_args(words)
+    options = command_parser().parse_args(words)
 
     assert program == _PROGRAM
-    assert options.command is cli._check
+    assert options.command is service.check_config
     assert options.config == _CONFIG
     assert signal == "/bin/kill -HUP $MAINPID"
 

@@ -1,5 +1,6 @@
 """The conversion engine: from a sequence of frames to a published, verified ND2 file."""
 
+from nd2watch.convert.check import FileCheck, check_file
 from nd2watch.convert.folder import collect_folder, convert_folder
 from nd2watch.convert.plan import ConversionPlan, plan_conversion
 from nd2watch.convert.run import ConversionResult, convert
@@ -8,6 +9,8 @@ from nd2watch.convert.verify import holds_sequence, read_components
 __all__ = [
     "ConversionPlan",
     "ConversionResult",
+    "FileCheck",
+    "check_file",
     "collect_folder",
     "convert",
     "convert_folder",

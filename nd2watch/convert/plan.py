@@ -58,6 +58,8 @@ class ConversionPlan:
         Time and stage position of each frame.
     sources_digest : str
         Digest over name, size and change time of the sources in their order.
+    layout : str
+        How the names of the sources were read.
     assumptions : tuple of str
         What neither the layout nor the files say, and what was taken instead.
     """
@@ -69,6 +71,7 @@ class ConversionPlan:
     picture: Picture
     frames: tuple[FrameMetadata, ...]
     sources_digest: str
+    layout: str = ""
     assumptions: tuple[str, ...] = ()
 
 
@@ -128,6 +131,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         ),
         frames=frames,
         sources_digest=_digest(grid),
+        layout=sequence.layout.pattern.source,
         assumptions=tuple(_assumptions(sequence, grid, timed=bool(acquired))),
     )
 

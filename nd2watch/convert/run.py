@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nd2watch.convert.record import provenance_of, text_of
 from nd2watch.convert.verify import (
     check_sources_unchanged,
     checkpoint,
@@ -13,8 +14,7 @@ from nd2watch.convert.verify import (
     read_components,
     verify_file,
 )
-from nd2watch.nd2 import Nd2Writer, Provenance, TextInfo
-from nd2watch.version import __version__
+from nd2watch.nd2 import Nd2Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def _write(
     """Write, verify and publish a file; return its size, bytes."""
 
     def check(written: Path) -> None:
-        verify_file(written, plan, digests, cancelled)
+        verify_file(written, plan, provenance, cancelled)
         check_sources_unchanged(plan)
 
     digests: list[bytes] = []
@@ -118,10 +118,7 @@ def _write(
         plan.attributes,
         experiment=plan.experiment,
         picture=plan.picture,
-        text_info=TextInfo(description="\n".join([f"Sequence: {plan.title}", *plan.assumptions])),
-        provenance=Provenance(
-            software=f"nd2watch {__version__}", sources_digest=plan.sources_digest
-        ),
+        text_info=text_of(plan),
         check=check,
         replace=replace,
     ) as writer:
@@ -132,4 +129,6 @@ def _write(
             digests.append(pixel_digest(pixels))
             if progress is not None:
                 progress(index + 1, len(plan.sources))
+        provenance = provenance_of(plan, digests)
+        writer.set_provenance(provenance)
     return writer.size

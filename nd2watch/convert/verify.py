@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nd2watch.errors import ConversionCancelled, FormatError, SourceChanged, VerificationFailed
-from nd2watch.nd2 import Nd2Reader, exact_samples
+from nd2watch.convert.structure import Structure
+from nd2watch.errors import (
+    ConversionCancelled,
+    FormatError,
+    FrameMismatch,
+    SourceChanged,
+    VerificationFailed,
+)
+from nd2watch.nd2 import Nd2Reader, Provenance, exact_samples, spec
 from nd2watch.sources import FileKey, read_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -28,10 +36,19 @@ def read_components(channels: Sequence[FrameFile], attributes: ImageAttributes) 
     Raises
     ------
     SourceError
-        If a source cannot be read.
+        If a source cannot be read, or has not the size of the frame.
     FormatError
         If a value cannot be stored exactly.
     """
+    height, width, components = attributes.shape
+    for frame in channels:
+        samples = 3 if frame.info.rgb else 1
+        if (frame.info.height, frame.info.width, samples * len(channels)) != attributes.shape:
+            raise FrameMismatch(
+                f"{frame.path} is {frame.info.format_text}, of {len(channels)} for frames of"
+                f" {width} x {height} with {components} components",
+                frame.path,
+            )
     planes = [
         exact_samples(
             read_frame(frame), attributes.dtype, attributes.bits_significant, str(frame.path)
@@ -41,19 +58,43 @@ def read_components(channels: Sequence[FrameFile], attributes: ImageAttributes) 
     return planes[0].reshape(attributes.shape) if len(planes) == 1 else np.stack(planes, axis=2)
 
 
-def pixel_digest(frame: npt.NDArray[Any]) -> bytes:
-    """Return a digest of the samples of a frame, whatever its byte order or memory layout."""
-    little = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
-    return hashlib.blake2b(little.data, digest_size=16).digest()
+def pixel_digest(*strips: npt.NDArray[Any]) -> bytes:
+    """Return a digest of the samples of a frame, whatever its byte order or memory layout.
+
+    Parameters
+    ----------
+    *strips : array, shape (row, X, component)
+        The frame, whole or cut into strips from top to bottom.
+    """
+    return _digest(strips)
+
+
+def frame_digest(reader: Nd2Reader, index: int) -> bytes:
+    """Return the `pixel_digest` of a frame in a file, which is not held in memory.
+
+    Raises
+    ------
+    FormatError
+        If the frame is damaged.
+    """
+    return _digest(reader.read_strips(index))
+
+
+def _digest(strips: Iterable[npt.NDArray[Any]]) -> bytes:
+    """Return the digest of strips."""
+    digest = hashlib.blake2b(digest_size=16)
+    for strip in strips:
+        digest.update(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data)
+    return digest.digest()
 
 
 def verify_file(
     path: Path,
     plan: ConversionPlan,
-    digests: Sequence[bytes],
+    provenance: Provenance,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Compare a finished file with its plan and with digests of its frames.
+    """Compare a finished file with its plan and with the digests of its frames.
 
     Parameters
     ----------
@@ -61,8 +102,8 @@ def verify_file(
         The ND2 file.
     plan : ConversionPlan
         What it is to hold.
-    digests : sequence of bytes
-        `pixel_digest` of each frame as it was read from its sources.
+    provenance : Provenance
+        What it is to tell of its sources, with the digest of each frame as it was read from them.
     cancelled : callable
         Asked before each frame; when true the comparison ends.
 
@@ -75,29 +116,34 @@ def verify_file(
     """
     try:
         with Nd2Reader(path) as reader:
-            _compare_metadata(reader, plan)
-            for index, digest in enumerate(digests):
+            _compare_metadata(reader, plan, provenance)
+            for index, frame in enumerate(provenance.frames):
                 checkpoint(cancelled, path)
-                if pixel_digest(reader.read_frame(index)) != digest:
+                if frame_digest(reader, index).hex() != frame.digest:
                     raise VerificationFailed(f"frame {index} of {path} differs from its sources")
     except FormatError as error:
         raise VerificationFailed(f"the written file does not read back: {error}") from error
 
 
-def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan) -> None:
-    """Compare sizes, channels and calibration."""
+def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan, provenance: Provenance) -> None:
+    """Compare what a file says with itself and with its plan."""
+    structure = Structure(reader)
+    if structure.problems:
+        raise VerificationFailed(f"{reader.path} is damaged: {'; '.join(structure.problems)}")
+    found = structure.provenance
     pairs = {
         "attributes": (reader.attributes, plan.attributes),
         "loops": (reader.experiment, plan.experiment),
         "channels": (reader.picture.channels, plan.picture.channels),
         "optics": (reader.picture.optics, plan.picture.optics),
         "pixel size": (reader.pixel_size_um, plan.picture.pixel_size_um),
-        "missing frames": (reader.missing_frames, ()),
         "times": (tuple(reader.frame_times_ms), tuple(f.time_ms for f in plan.frames)),
     }
-    for what, (found, planned) in pairs.items():
-        if found != planned:
-            raise VerificationFailed(f"{what} of {reader.path} are {found}, not {planned}")
+    for what, (stored, planned) in pairs.items():
+        if stored != planned:
+            raise VerificationFailed(f"{what} of {reader.path} are {stored}, not {planned}")
+    if found is None or replace(found, chunks=()) != provenance:
+        raise VerificationFailed(f"{reader.path} does not tell where it comes from")
 
 
 def check_sources_unchanged(plan: ConversionPlan) -> None:
@@ -144,17 +190,22 @@ def holds_sequence(
         with Nd2Reader(path) as reader:
             if reader.attributes != plan.attributes:
                 return False
-            provenance = reader.provenance
-            if provenance is not None and provenance.sources_digest == plan.sources_digest:
+            if _sources_digest(reader) == plan.sources_digest:
                 return True
             if reader.experiment.sizes != plan.experiment.sizes:
                 return False
             for index, channels in enumerate(plan.sources):
                 checkpoint(cancelled, path)
-                if not np.array_equal(
-                    reader.read_frame(index), read_components(channels, plan.attributes)
-                ):
+                pixels = read_components(channels, plan.attributes)
+                if frame_digest(reader, index) != pixel_digest(pixels):
                     return False
             return True
     except FormatError:
         return False
+
+
+def _sources_digest(reader: Nd2Reader) -> str | None:
+    """Return the digest of the sources that a file tells, without reading its list of them."""
+    if spec.PROVENANCE not in reader.chunks:
+        return None
+    return Provenance.decode(reader.read_chunk(spec.PROVENANCE)).sources_digest

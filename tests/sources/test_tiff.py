@@ -114,10 +114,51 @@ def test_a_missing_file_is_incomplete(tmp_path: Path) -> None:
         open_frame(tmp_path / "a.tif")
 
 
+DTYPES = ["bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", ">i2", ">f4"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_reads_a_plane_of_any_real_numbers(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.tif"
+    pixels = noise(1).astype(dtype)
+    options: dict[str, Any] = {"byteorder": ">"} if dtype.startswith(">") else {}
+    tifffile.imwrite(path, pixels, photometric="minisblack", **options)
+    frame = open_frame(path)
+    assert not frame.info.rgb
+    assert frame.info.shape == (24, 32)
+    assert frame.info.dtype == np.dtype(dtype).newbyteorder("=")
+    assert frame.info.format_text == f"32 x 24 {frame.info.dtype}"
+    np.testing.assert_array_equal(read_frame(frame), pixels)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_reads_rgb_in_the_order_y_x_sample(
+    tmp_path: Path, dtype: str, compression: str | None, planar: str
+) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.stack([noise(n) for n in range(3)], axis=2).astype(dtype)
+    stored = pixels if planar == "contig" else np.moveaxis(pixels, 2, 0)
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planar, compression=compression)
+    frame = open_frame(path)
+    assert frame.info.rgb
+    assert frame.info.shape == (24, 32, 3)
+    assert frame.info.format_text == f"32 x 24 RGB {dtype}"
+    np.testing.assert_array_equal(read_frame(frame), pixels)
+
+
+PAINTED = np.zeros((8, 8, 4), np.uint8)
 UNUSABLE: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "RGB": (np.zeros((8, 8, 3), np.uint8), {"photometric": "rgb"}, "8 x 8 x 3 uint8"),
-    "float": (np.zeros((8, 8), np.float32), {}, "float32"),
+    "complex": (np.zeros((8, 8), np.complex64), {}, "8 x 8 complex64"),
+    "RGB with opacity": (PAINTED, {"photometric": "rgb"}, "8 x 8 x 4 uint8"),
+    "samples without colour": (
+        PAINTED[:, :, :3],
+        {"photometric": "minisblack", "planarconfig": "contig"},
+        "8 x 8 x 3 uint8; a frame file holds one plane of integers or real numbers, or one RGB",
+    ),
     "pages": (np.ones((3, 8, 8), np.uint16), {"photometric": "minisblack"}, "3 pages"),
+    "pages of RGB": (np.ones((2, 8, 8, 3), np.uint8), {"photometric": "rgb"}, "2 pages"),
 }
 
 
@@ -194,4 +235,4 @@ def test_no_damage_raises_anything_but_source_errors(
     path.write_bytes(data)
     with contextlib.suppress(SourceError):
         frame = open_frame(path)
-        assert read_frame(frame).shape == (frame.info.height, frame.info.width)
+        assert read_frame(frame).shape == frame.info.shape

@@ -1,0 +1,94 @@
+"""The record of a conversion that goes into the file: its provenance, and words for people."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.nd2 import Provenance, TextInfo
+from nd2watch.nd2.provenance import FrameSources, SourceRecord
+from nd2watch.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nd2watch.convert.plan import ConversionPlan
+    from nd2watch.sources import FrameFile
+
+_SOFTWARE: Final = f"nd2watch {__version__}"
+_NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class SourceFolder:
+    """The folder below which the sources of a plan lie.
+
+    Parameters
+    ----------
+    plan : ConversionPlan
+        The plan.
+
+    Attributes
+    ----------
+    path : Path
+        The innermost common folder, absolute.
+    """
+
+    def __init__(self, plan: ConversionPlan) -> None:
+        parents = {frame.path.parent for channels in plan.sources for frame in channels}
+        whole = {parent: _absolute(parent) for parent in parents}
+        self.path = Path(os.path.commonpath(list(whole.values())))
+        self._below = {parent: path.relative_to(self.path) for parent, path in whole.items()}
+
+    def record(self, frame: FrameFile) -> SourceRecord:
+        """Return what is recorded of a source."""
+        return SourceRecord(
+            name=(self._below[frame.path.parent] / frame.path.name).as_posix(),
+            size=frame.key.size,
+            mtime_ns=frame.key.mtime_ns,
+        )
+
+
+def _absolute(folder: Path) -> Path:
+    """Return a folder as an absolute path, with the links that it was given by if possible."""
+    return folder.resolve() if ".." in folder.parts else folder.absolute()
+
+
+def provenance_of(plan: ConversionPlan, digests: Sequence[bytes]) -> Provenance:
+    """Return where the file of a plan comes from.
+
+    Parameters
+    ----------
+    plan : ConversionPlan
+        The plan.
+    digests : sequence of bytes
+        `pixel_digest` of each frame.
+    """
+    folder = SourceFolder(plan)
+    return Provenance(
+        software=_SOFTWARE,
+        sources_digest=plan.sources_digest,
+        layout=plan.layout,
+        folder=folder.path.as_posix(),
+        frames=tuple(
+            FrameSources(
+                digest=digest.hex(), sources=tuple(folder.record(frame) for frame in channels)
+            )
+            for digest, channels in zip(digests, plan.sources, strict=True)
+        ),
+    )
+
+
+def text_of(plan: ConversionPlan) -> TextInfo:
+    """Return the text that tells people where the file of a plan comes from."""
+    count = sum(len(channels) for channels in plan.sources)
+    lines = [
+        f"Written by {_SOFTWARE} from {count} file{'s' * (count > 1)} of {SourceFolder(plan).path}",
+        f"Layout: {plan.layout}",
+        f"Sequence: {plan.title}",
+        *plan.assumptions,
+    ]
+    # Names of files may hold what is no text.
+    shown = [_NOT_SHOWN.sub("\N{REPLACEMENT CHARACTER}", line) for line in lines]
+    return TextInfo(description="\n".join(shown))

@@ -1,0 +1,121 @@
+"""The comparison of a file's frames with the sources that they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nd2watch.convert.verify import pixel_digest, read_components
+from nd2watch.errors import FormatError, SourceError
+from nd2watch.sources import FileKey, open_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from nd2watch.nd2 import Nd2Reader
+    from nd2watch.nd2.provenance import FrameSources, Provenance, SourceRecord
+
+
+class SourceComparison:
+    """Compares frames with their recorded sources, converted again.
+
+    Parameters
+    ----------
+    reader : Nd2Reader
+        The open file.
+    provenance : Provenance
+        What it records of its sources.
+    folder : Path, optional
+        Where they are now, or what the folder of theirs is in; the recorded one when omitted.
+
+    Attributes
+    ----------
+    obstacles : tuple of str
+        Why nothing can be compared; empty when there is no reason.
+    equal_count : int
+        Frames so far whose sources have the pixels that were converted.
+    """
+
+    def __init__(self, reader: Nd2Reader, provenance: Provenance, folder: Path | None) -> None:
+        self._reader = reader
+        self._frames = provenance.frames
+        recorded = Path(provenance.folder)
+        self._folder = recorded if folder is None else self._moved_folder(recorded, folder)
+        self._retimed: list[Path] = []
+        self.obstacles = tuple(self._find_obstacles())
+        self.equal_count = 0
+
+    def _moved_folder(self, recorded: Path, folder: Path) -> Path:
+        """Return the sources' folder, which is the one given, or lies below it as before."""
+        first = self._frames[0].sources[0].name
+        parts = recorded.parts
+        places = [folder, *(folder.joinpath(*parts[-n:]) for n in range(1, len(parts)))]
+        return next((place for place in places if (place / first).exists()), folder)
+
+    def _find_obstacles(self) -> Iterator[str]:
+        """Yield one reason where it would be that of every source."""
+        sources = [source for frame in self._frames for source in frame.sources]
+        if not self._folder.is_dir():
+            yield (
+                f"the folder of its sources, {self._folder}, is not there;"
+                " name the one where they are by --sources FOLDER"
+            )
+        elif not any((self._folder / source.name).exists() for source in sources):
+            yield f"none of its {len(sources)} sources is in {self._folder}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is unusual of the sources compared so far."""
+        if not self._retimed:
+            return ()
+        count, first = len(self._retimed), self._retimed[0]
+        what = "a source has" if count == 1 else f"{count} sources have"
+        return (f"{what} another time of change than at the conversion, such as {first}",)
+
+    def compare(self, index: int) -> list[str]:
+        """Return what is wrong with the sources of a frame."""
+        if self.obstacles or index >= len(self._frames):
+            return []
+        frame = self._frames[index]
+        try:
+            problems = [p for source in frame.sources if (p := self._check_status(source))]
+            if problems:
+                return problems
+            files = [open_frame(self._folder / source.name) for source in frame.sources]
+            pixels = read_components(files, self._reader.attributes)
+        except (SourceError, FormatError, OSError) as error:
+            return [f"sources of frame {index}: {error}"]
+        if pixel_digest(pixels).hex() != frame.digest:
+            return self._name_differing(index, frame, pixels)
+        self.equal_count += 1
+        return []
+
+    def _check_status(self, source: SourceRecord) -> str:
+        """Return what the file system tells against a source; nothing when it is unchanged."""
+        path = self._folder / source.name
+        key = FileKey.of_path(path)
+        if key is None:
+            return f"source {path} is missing"
+        if key.size != source.size:
+            return f"source {path} has {key.size} bytes; it had {source.size} at the conversion"
+        if key.mtime_ns != source.mtime_ns:
+            self._retimed.append(path)
+        return ""
+
+    def _name_differing(
+        self, index: int, frame: FrameSources, pixels: npt.NDArray[Any]
+    ) -> list[str]:
+        """Return a line for each source whose pixels are others than those in the file."""
+        try:
+            stored = self._reader.read_frame(index)
+        except (FormatError, OSError):  # which is told of as well
+            return [f"the sources of frame {index} have other pixels than it was made from"]
+        count = len(frame.sources)
+        return [
+            f"source {self._folder / source.name} has other pixels than frame {index}"
+            for number, source in enumerate(frame.sources)
+            if pixel_digest(stored[:, :, number::count])
+            != pixel_digest(pixels[:, :, number::count])
+        ] or [f"the sources of frame {index} have other pixels than it was made from"]
