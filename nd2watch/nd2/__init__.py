@@ -29,9 +29,10 @@ mark; the last 40 bytes of the file repeat the mark and the offset of the map.
 
 Order of writing
 ----------------
-Signature, loops, calibration, picture metadata, frames, text, recorded columns, attributes, map.
-A file without its map is recognisably incomplete; it never carries its final name before the map
-is on disk. Text follows the frames because Bio-Formats drops frames found after text and
+Signature, attributes, loops, calibration, picture metadata, frames, text, recorded columns, what is
+drawn on the frames, provenance, map. What precedes the frames is enough to recover them when the
+rest was never written: a file without its map is recognisably incomplete, and does not carry its
+final name. Text follows the frames because Bio-Formats drops frames found after text and
 attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_variant`.
 """
 

@@ -118,9 +118,7 @@ provenance, custom_chunks
         """
         writer.signature()
         self.write_extent(writer)
-        if self.picture.pixel_size_um is not None:  # readers do not look at its bValid
-            tree = self.picture.encode_calibration()
-            writer.tree(spec.CALIBRATION, "SLxCalibration", tree)
+        writer.tree(spec.CALIBRATION, "SLxCalibration", self.picture.encode_calibration())
         picture = self.picture.encode(first, self._home_z(first))
         writer.tree(spec.PICTURE, "SLxPictureMetadata", picture)
 
@@ -147,7 +145,9 @@ provenance, custom_chunks
     def write_tail(
         self, writer: ChunkWriter, table: FrameTable, waiting: ChunkSpool | None = None
     ) -> None:
-        """Write what follows the frames; text stays behind them, or Bio-Formats loses frames.
+        """Write what follows the frames, but the map.
+
+        Text stays behind the frames, or Bio-Formats loses frames.
 
         Parameters
         ----------
@@ -183,7 +183,6 @@ provenance, custom_chunks
         if self.provenance is not None and self.provenance.frames:
             provenance = replace(self.provenance, chunks=writer.digests)
             writer.metadata(spec.SOURCES, provenance.encode_list())
-        writer.map()
 
     def write_extent(self, writer: ChunkWriter) -> None:
         """Write what tells how many frames there are: attributes, and loops if there are any."""

@@ -199,9 +199,12 @@ class Picture:
         return xml_bytes(root)
 
     def encode_calibration(self) -> dict[str, Item]:
-        """Return the calibration chunk, where nd2reader and Bio-Formats find the pixel size."""
+        """Return the calibration chunk, where nd2reader and Bio-Formats find the pixel size.
+
+        They do not look at `bValid`, and take 0 as unknown.
+        """
         return {
-            "dCalibration": Double(self.pixel_size_um or 1.0),
+            "dCalibration": Double(self.pixel_size_um or 0.0),
             "dAspect": Double(1.0),
             "bValid": Bool(self.pixel_size_um is not None),
             "sObjective": self.optics.objective_name,

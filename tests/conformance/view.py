@@ -79,7 +79,9 @@ _TITLES: Final = {
     "sample_type": "sample type",
     "significant_bits": "significant bits",
     "frame_count": "frames",
+    "row_stride": "bytes from row to row",
     "compression": "compression",
+    "compression_level": "level of the compression",
     "planes": "pixels, every one",
     "missing_planes": "no pixels where a frame is missing",
     "sizes": "time points, positions, Z planes",
@@ -94,7 +96,7 @@ _TITLES: Final = {
     "position_y_um": "Y of the positions, µm",
     "position_z_um": "Z of the positions, µm",
     "position_pfs_offset": "focus offset of the positions",
-    "z_step_um": "Z step, µm",
+    "z_step_um": "Z step, below 0 from top to bottom, µm",
     "z_home_index": "home plane",
     "z_bottom_to_top": "direction of the stack",
     "z_device": "Z drive",
@@ -105,23 +107,38 @@ _TITLES: Final = {
     "excitation_nm": "excitation, nm",
     "emission_nm": "emission, nm",
     "modality": "modality",
+    "acquisition_mode": "modality in the words of OME",
     "exposure_ms": "exposure of the channels, ms",
     "pinhole_um": "pinhole, µm",
     "camera": "camera",
     "pixel_size_um": "pixel size, µm",
+    "voxel_depth_um": "depth of a voxel, µm",
+    "voxel_count": "voxels along X, Y, Z",
+    "camera_matrix": "rotation of the camera to the stage",
     "objective_name": "objective",
     "magnification": "magnification",
     "numerical_aperture": "numerical aperture",
     "immersion_index": "refractive index of the immersion",
     "zoom": "zoom",
     "date": "start of the acquisition, as text",
+    "start_julian_day": "start of the acquisition, Julian day",
     "frame_time_ms": "time of each frame, ms",
     "frame_julian_day": "absolute time of each frame, Julian day",
     "frame_x_um": "stage X of each frame, µm",
     "frame_y_um": "stage Y of each frame, µm",
     "frame_z_um": "stage Z of each frame, µm",
+    "frame_position_name": "name of the position of each frame",
+    "frame_index": "number of each frame",
+    "recorded_z_offset_um": "distance of each frame from the home plane, µm",
     "recorded_stage_um": "recorded columns of the stage, µm",
     "recorded_exposure_ms": "recorded column of the exposure, ms",
+    "roi_labels": "regions: labels, colours, roles",
+    "roi_shapes": "regions: kinds of shape",
+    "roi_places": "regions: centre and size, pixels",
+    "roi_rotations": "regions: rotation, degrees",
+    "roi_points": "regions: points of polygons and lines, pixels",
+    "mask_layers": "mask layers: names, colours, channels",
+    "masks": "masks, every pixel",
     "recorded_columns": "further recorded columns: names and units",
     "recorded_values": "further recorded columns: values",
 }
@@ -200,3 +217,8 @@ def refused(error: BaseException, point: Point, component_count: int) -> dict[Pl
 def known(value: float | None) -> float | None:
     """Return a physical quantity, None where a reader says 0 or below for unknown."""
     return value if value is not None and value > 0 else None
+
+
+def swapped(color: int) -> int:
+    """Return 0xRRGGBB of 0x00BBGGRR."""
+    return int.from_bytes(color.to_bytes(3, "little"), "big")
