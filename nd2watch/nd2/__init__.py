@@ -37,7 +37,8 @@ attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_varia
 """
 
 from nd2watch.nd2.attributes import ImageAttributes
-from nd2watch.nd2.channel import Channel, Modality, display_color
+from nd2watch.nd2.channel import Channel, Modality
+from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import RecordedColumn
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.frame_meta import FrameMetadata

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.colors import check_color, read_color, stored_color
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ UNKNOWN: Final = Double(-1.0)
 
 _RGB: Final = 3
 _POINT_OF_PEAK: Final = UInt32(4)
-_PALETTE: Final = (0x0000FF, 0x00FF00, 0xFF0000, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFFFFFF)
-
-
-def display_color(index: int, count: int) -> int:
-    """Return a colour, 0xRRGGBB, for channel `index` of `count`; a single one is white."""
-    return 0xFFFFFF if count == 1 else _PALETTE[index % len(_PALETTE)]
 
 
 class Modality(enum.Flag):
@@ -93,8 +88,7 @@ class Channel:
             raise FormatError("a channel has no name")
         check_text(self.name, "a channel's name")
         check_text(self.camera, f"the camera of channel {self.name}")
-        if not 0 <= self.color <= 0xFFFFFF:
-            raise FormatError(f"colour {self.color:#x} of channel {self.name} is not 0xRRGGBB")
+        check_color(self.color, f"channel {self.name}")
         if self.component_count not in (1, _RGB):
             raise FormatError(
                 f"channel {self.name} has {self.component_count} components; 1, or 3 for RGB"
@@ -111,17 +105,12 @@ class Channel:
         """The channel is that of a colour camera."""
         return self.component_count == _RGB
 
-    @property
-    def stored_color(self) -> int:
-        """Colour as stored, 0x00BBGGRR."""
-        return _swapped(self.color)
-
     def encode(self, index: int) -> dict[str, Item]:
         """Return the stored plane `index`; its colour precedes its name, as Bio-Formats pairs them.
 
         Its sample setting has the same number.
         """
-        color = UInt32(self.stored_color)
+        color = UInt32(stored_color(self.color))
         return {
             "uiCompCount": UInt32(self.component_count),
             "uiSampleIndex": UInt32(index),
@@ -184,13 +173,12 @@ class Channel:
             or _peak(probe, "m_ExcitationSpectrum")
             or _peak(first, "m_ExcitationSpectrum")
         )
-        color = find(stored, "uiColor")
         mask = find(stored, "uiModalityMask")
         name = find(stored, "sDescription")
         camera = find(setting, "pCameraSetting", "CameraUserName")
         return cls(
             name=name if isinstance(name, str) else "",
-            color=_swapped(color & 0xFFFFFF) if isinstance(color, int) else 0xFFFFFF,
+            color=read_color(find(stored, "uiColor"), 0xFFFFFF),
             excitation_nm=excitation_nm,
             emission_nm=emission_nm,
             modality=Modality(mask & _KNOWN_FLAGS) if isinstance(mask, int) else Modality(0),
@@ -211,12 +199,6 @@ def known(value: Plain | None) -> float | None:
     if isinstance(value, (int, float)) and 0 < value < math.inf:
         return float(value)
     return None
-
-
-def _swapped(color: int) -> int:
-    """Return a colour with red and blue exchanged."""
-    first, middle, last = color.to_bytes(3, "big")
-    return last << 16 | middle << 8 | first
 
 
 def _encode_spectrum(peak_nm: float | None) -> dict[str, Item]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.colors import check_color, stored_color
 from nd2watch.nd2.columns import parse_xml, xml_bytes
 from nd2watch.nd2.lite_variant import check_text
 
@@ -54,8 +55,7 @@ class MaskLayer:
             raise FormatError("a mask layer has no name")
         for text in (self.name, self.channel or ""):
             check_text(text, f"mask layer {self.name!r}")
-        if not 0 <= self.color <= 0xFFFFFF:
-            raise FormatError(f"colour {self.color:#x} of mask layer {self.name} is not 0xRRGGBB")
+        check_color(self.color, f"mask layer {self.name}")
 
 
 def mask_tag(layer_index: int) -> str:
@@ -103,10 +103,9 @@ def encode_layers(layers: Sequence[MaskLayer], channel_names: Sequence[str]) -> 
 def _fields(index: int, layer: MaskLayer) -> Iterator[tuple[str, str, str]]:
     """Yield name, type and value of what is stored of a layer; limnd2 takes no other names."""
     number = str(index + 1)
-    color = int.from_bytes(layer.color.to_bytes(3, "little"), "big")  # 0x00BBGGRR
     yield "uiBinLayerID", "lx_uint32", number
     yield "uiState", "lx_uint32", str(_OF_CHANNEL if layer.channel is not None else 0)
-    yield "uiColor", "lx_uint32", str(color)
+    yield "uiColor", "lx_uint32", str(stored_color(layer.color))
     yield "uiColorMode", "lx_uint32", "0"  # the colour of the layer, not one for each object
     yield "strName", "CLxStringW", layer.name
     yield "strFileTag", "CLxStringW", mask_tag(index)
@@ -135,7 +134,7 @@ def decode_layers(data: bytes) -> dict[str, MaskLayer]:
         blue_green_red = int(stored) & 0xFFFFFF
         layers[tag] = MaskLayer(
             name=(values.get("strName", "").strip() and values["strName"]) or tag,
-            color=int.from_bytes(blue_green_red.to_bytes(3, "little"), "big"),
+            color=stored_color(blue_green_red),
             channel=values.get("strCompName") or None,
         )
     return layers

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.channel import UNKNOWN, Channel, display_color, known
+from nd2watch.nd2.channel import UNKNOWN, Channel, known
+from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import xml_bytes
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, find, get
 from nd2watch.nd2.optics import Optics

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import lite_variant
+from nd2watch.nd2.colors import check_color, read_color, stored_color
 from nd2watch.nd2.lite_variant import Bool, Double, UInt32, check_text, find, get
 from nd2watch.nd2.roi_shapes import OtherShape, Outline, ShapeKind, outline_of, shape_of
 
@@ -91,8 +92,7 @@ class Roi:
 
     def __post_init__(self) -> None:
         check_text(self.label, "the label of a region")
-        if not 0 <= self.color <= 0xFFFFFF:
-            raise FormatError(f"colour {self.color:#x} of region {self.label!r} is not 0xRRGGBB")
+        check_color(self.color, f"region {self.label!r}")
         if self.position is not None and self.position < 0:
             raise FormatError(f"region {self.label!r} is on position {self.position}, below 0")
 
@@ -169,7 +169,7 @@ def _encode_roi(number: int, roi: Roi, attributes: ImageAttributes) -> dict[str,
             "m_uiShapeType": UInt32(outline.kind),
             "m_uiInterpType": UInt32(roi.role.value),
             "m_uiCookie": UInt32(number),
-            "m_uiColor": UInt32(int.from_bytes(roi.color.to_bytes(3, "little"), "big")),
+            "m_uiColor": UInt32(stored_color(roi.color)),
             "m_sLabel": roi.label,
             "m_uiStimulationGroup": UInt32(0),
             "m_uiScope": UInt32(scope),
@@ -235,15 +235,14 @@ def _items(tree: Plain | None, name: str) -> Iterator[Plain]:
 def _decode_roi(item: Plain, attributes: ImageAttributes, position: int | None) -> Roi:
     """Return a stored region."""
     info = find(item, "Info") or {}
-    color, label = find(info, "Color"), find(info, "Label")
-    stored_color = color & 0xFFFFFF if isinstance(color, int) else _RED
+    label = find(info, "Label")
     role = get(info, "InterpType", int)
     if role not in _ROLES:
         raise FormatError(f"damaged regions: role {role} is not known")
     return Roi(
         shape=_decode_shape(item, get(info, "ShapeType", int), attributes),
         label=label if isinstance(label, str) else "",
-        color=int.from_bytes(stored_color.to_bytes(3, "little"), "big"),
+        color=read_color(find(info, "Color"), _RED),
         role=_ROLES[role],
         position=position,
     )

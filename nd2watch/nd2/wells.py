@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import lite_variant
 from nd2watch.nd2.lite_variant import UInt32, check_text, find, get
+from nd2watch.nd2.zjson import inflated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -275,7 +276,7 @@ def decode_frame_wells(plate: WellPlate, data: bytes, frame_count: int) -> dict[
     """
     limit = min(_MAX_ENTRY_BYTES * (frame_count + 1), MAX_LIST_BYTES)
     try:
-        entries = json.loads(_inflated(data, limit).decode())
+        entries = json.loads(inflated(data, limit, "the list of wells").decode())
     except (ValueError, RecursionError) as error:
         raise FormatError(f"damaged list of wells: {error}") from error
     if not isinstance(entries, list):
@@ -310,17 +311,3 @@ def _number(entry: Any, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise FormatError(f"damaged list of wells: no number named {name}")
     return value
-
-
-def _inflated(data: bytes, limit: int) -> bytes:
-    """Return what a zlib stream holds, if it is at most `limit` bytes."""
-    inflater = zlib.decompressobj()
-    try:
-        text = inflater.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise FormatError(f"damaged list of wells: {error}") from error
-    if len(text) > limit:
-        raise FormatError(f"damaged list of wells: it holds more than {limit} bytes")
-    if not inflater.eof:
-        raise FormatError("damaged list of wells: it is cut short")
-    return text

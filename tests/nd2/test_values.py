@@ -23,6 +23,7 @@ from nd2watch.nd2 import (
     TextInfo,
     display_color,
 )
+from nd2watch.nd2.colors import stored_color
 from nd2watch.nd2.lite_variant import decode, encode
 from tests.nd2.builders import channels, loops, quick
 
@@ -190,7 +191,7 @@ def test_julian_day(started: datetime | None, expected: float) -> None:
 
 
 def test_colours_are_stored_blue_first() -> None:
-    assert Channel(name="c", color=0x123456).stored_color == 0x563412
+    assert stored_color(0x123456) == 0x563412
     assert [display_color(n, 3) for n in range(3)] == [0x0000FF, 0x00FF00, 0xFF0000]
     assert display_color(0, 1) == 0xFFFFFF
     assert display_color(7, 9) == display_color(0, 9)
