@@ -28,7 +28,8 @@ class PendingFile:
     replace : bool, default False
         Replace an existing file of that name when publishing.
     keep : bool, default False
-        Leave the file when the block is left without `publish`, under a name that people see.
+        Leave the file, unless it is empty, when the block is left without `publish`, under a name
+        that people see.
 
     Attributes
     ----------
@@ -56,10 +57,7 @@ class PendingFile:
         try:
             descriptor = host.create_locked(self.path)
         except FileExistsError as error:
-            raise OutputExists(
-                f"{self.path} is there from an interrupted run; save its frames by"
-                " `nd2watch recover`, then remove it"
-            ) from error
+            raise OutputExists(_unfinished(self.path)) from error
         self.file = os.fdopen(descriptor, "w+b", buffering=1 << 20)
 
     def sync(self) -> None:
@@ -88,7 +86,7 @@ class PendingFile:
         try:
             self.file.close()
         finally:
-            if not self._keep:
+            if not self._keep or _is_empty(self.path):
                 self.path.unlink(missing_ok=True)
 
 
@@ -116,9 +114,10 @@ class GrowingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.file = os.fdopen(host.open_locked(path), "r+b", buffering=1 << 20)
+            self._descriptor = host.open_locked(path.resolve())
         except BlockingIOError as error:
             raise ConversionError(f"{path} is being written by another program") from error
+        self.file = os.fdopen(self._descriptor, "r+b", buffering=1 << 20, closefd=False)
         self._size: int | None = self.file.seek(0, os.SEEK_END)
 
     def sync(self) -> None:
@@ -134,9 +133,25 @@ class GrowingFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self.file:
-            if self._size is not None:
-                self.file.truncate(self._size)
+        try:
+            self.file.close()  # on a full disk it fails to write the rest
+        finally:
+            try:
+                if self._size is not None and os.fstat(self._descriptor).st_size > self._size:
+                    os.ftruncate(self._descriptor, self._size)
+            finally:
+                os.close(self._descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Return whether another program is writing `path`, as far as the system can tell."""
+    try:
+        os.close(host.open_locked(path))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def remove_orphans(folder: Path) -> list[Path]:
@@ -148,3 +163,21 @@ def remove_orphans(folder: Path) -> list[Path]:
 def _exists(final: Path) -> str:
     """Return the message for an output that is already there."""
     return f"{final} exists already; move it away, choose another name, or allow to replace it"
+
+
+def _unfinished(path: Path) -> str:
+    """Return the message for an unfinished file that is already there."""
+    if is_held(path):
+        return f"{path} is being written by another program"
+    return (
+        f"{path} is there from an interrupted run; save its frames by `nd2watch recover`, then"
+        " remove it"
+    )
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether a file is there and empty."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def resized(experiment: Experiment, frames: int) -> Experiment:
     """Return an experiment with just as many outermost points as `frames` frames need.
 
+    A loop over planes keeps those up to its home plane, to which stage positions relate.
+
     Parameters
     ----------
     experiment : Experiment
@@ -54,7 +56,7 @@ def _with_count(loop: Loop, count: int) -> Loop:
         raise FormatError("only the time points of a file can be added to, as its outermost loop")
     if isinstance(loop, XYPosLoop):
         return XYPosLoop(positions=loop.positions[:count])
-    return replace(loop, count=count, home_index=min(loop.home_index, count - 1))
+    return replace(loop, count=max(count, loop.home_index + 1))
 
 
 def _with_points(loop: TimeLoop, count: int) -> TimeLoop:

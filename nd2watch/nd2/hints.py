@@ -77,7 +77,7 @@ def encode_hints(
     guessed = not several and _taken_for_positions(stage_um, experiment.sizes.get("t", 1))
     if guessed or not experiment.is_in_usual_order:
         for axis, column in stage_um.items():
-            values = map(repr, _usual_order(column, experiment))
+            values = (repr(v) if v == v else "NaN" for v in _usual_order(column, experiment))
             _add_list(listing, f"dPos{axis}", "double", values)
     ET.SubElement(listing, "end", runtype="CLxListVariant")
     return xml_bytes(root)

@@ -67,8 +67,8 @@ def recover(
     The chunk map is made anew by looking for chunks in the whole file. Of a file that was
     interrupted before its recorded columns were written, times are those stored with the frames,
     stage positions those of the loops, and texts are lost. The outermost loop is shortened to
-    what is there, unless all frames had been written. A frame that is damaged stands blank, and
-    is missing. The interrupted file is left as it is.
+    what is there (planes to the home plane at least), unless all frames had been written. A frame
+    that is damaged stands blank, and is missing. The interrupted file is left as it is.
 
     Parameters
     ----------
@@ -260,6 +260,7 @@ def _write(
         else:
             writer.frame_blank(index, time_ms, content.codec)
     content.write_tail(writer, table)
+    writer.map()
 
 
 def _is_taken_over(name: str, table: FrameTable, found: Salvage) -> bool:

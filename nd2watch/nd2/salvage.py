@@ -169,8 +169,27 @@ def _storable(
         except FormatError as error:
             notes.append(f"column {column.name} is left out: {error}")
         else:
-            found[kept] = values
+            found[kept] = _sound(kept, values, notes)
     return found
+
+
+def _sound(column: RecordedColumn, values: _Values, notes: list[str]) -> _Values:
+    """Return the values of a column without those that damage made too long or no text."""
+    try:
+        column.encode(values)
+    except FormatError as error:
+        notes.append(f"{error}; it is left out")
+        return tuple(value if _is_sound(column, value) else "" for value in values)
+    return values
+
+
+def _is_sound(column: RecordedColumn, value: RecordedValue) -> bool:
+    """Return whether a value can be written."""
+    try:
+        column.encode([value])
+    except FormatError:
+        return False
+    return True
 
 
 def _missing(reader: Nd2Reader, notes: list[str]) -> frozenset[int]:

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2 import chunks, spec
 from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
-from nd2watch.nd2.extent import resized
-from nd2watch.nd2.frame_meta import OWN_COLUMNS
-from nd2watch.nd2.loops import NETimeLoop, TimeLoop
+from nd2watch.nd2.growth import plan_growth
 from nd2watch.nd2.mask_codec import encode_mask
 from nd2watch.nd2.masks import mask_chunk_name, mask_tag
 from nd2watch.nd2.open_file import OpenFile
 from nd2watch.nd2.picture import Picture
-from nd2watch.nd2.pyramid import LEVELS
-from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.tiles import FrameTiles
-from nd2watch.pending import GrowingFile, PendingFile
+from nd2watch.pending import PendingFile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     import numpy.typing as npt
 
     from nd2watch.nd2.attributes import ImageAttributes
-    from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.frame_meta import FrameMetadata
+    from nd2watch.nd2.growth import Growth
     from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.provenance import Provenance
     from nd2watch.nd2.rois import Roi
@@ -154,8 +149,7 @@ class Nd2Writer:
         self._path = Path(path)
         self._replace = replace
         self._keep = keep_unfinished
-        self._places: Mapping[str, ChunkPlace] = {}
-        self._stale: set[str] = set()
+        self._growth: Growth | None = None
         self._open: OpenFile | None = None
         self._in_frame = False
         self.size = 0
@@ -182,37 +176,21 @@ class Nd2Writer:
         Raises
         ------
         FormatError
-            If the file is of a kind that is not read here, or its outermost loop is another.
+            If the file is of a kind that is not read here, or its outermost loop is another; on
+            entering the context, if it was written to meanwhile.
+        ConversionError
+            On entering the context, if another program is adding to the file.
         """
-        if time_points < 1:
-            raise FormatError(f"{time_points} time points cannot be added; at least one is needed")
-        with Nd2Reader(path) as reader:
-            outermost = next(iter(reader.experiment.loops), None)
-            if not isinstance(outermost, (TimeLoop, NETimeLoop)):
-                raise FormatError(f"{path} has no outermost loop over time to add time points to")
-            count = (
-                reader.experiment.frame_count // outermost.count * (outermost.count + time_points)
-            )
-            experiment = resized(reader.experiment, count)
-            writer = cls(
-                path,
-                dataclasses.replace(reader.attributes, frame_count=count),
-                experiment=experiment,
-                picture=reader.picture,
-                text_info=reader.text_info,
-                recorded=reader.recorded_columns(),
-                well_plate=reader.well_plate,
-                pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
-                threads=threads,
-            )
-            keys = reader.column_keys()
-            own = frozenset(name for name, (key, _) in OWN_COLUMNS.items() if key in keys)
-            writer._frames = writer._content.new_table(own)
-            writer._stale = {spec.HINTS, *map(spec.custom_data_name, keys)}
-            missing = set(reader.missing_frames)
-            for index, metadata in enumerate(reader.frame_metadata()):
-                writer._frames.append(metadata, missing=index in missing)
-            writer._places = reader.chunks
+        growth = plan_growth(Path(path), time_points)
+        content = growth.content
+        writer = cls(
+            path,
+            content.attributes,
+            experiment=content.experiment,
+            picture=content.picture,
+            threads=threads,
+        )
+        writer._content, writer._frames, writer._growth = content, growth.table, growth
         return writer
 
     def set_provenance(self, provenance: Provenance) -> None:
@@ -355,10 +333,10 @@ class Nd2Writer:
         is_first = not file.chunks.has_begun
         self._in_frame = True
         try:
-            if is_first and self._places:
-                self._content.write_extent(file.chunks)
-            elif is_first:
+            if is_first and self._growth is None:
                 self._content.write_head(file.chunks, known)
+            elif is_first:
+                self._content.write_extent(file.chunks)
             yield file, known
         except BaseException:
             if is_first:  # the head tells time and place of a frame that is not there
@@ -367,7 +345,7 @@ class Nd2Writer:
         finally:
             self._in_frame = False
         self._frames.append(known, missing=missing)
-        if self._keep or self._places:
+        if self._keep or self._growth is not None:
             file.target.file.flush()  # what is finished outlives this program
 
     @property
@@ -378,23 +356,13 @@ class Nd2Writer:
         return self._open
 
     def __enter__(self) -> Nd2Writer:
-        if self._places:
-            target: PendingFile | GrowingFile = self._existing()
+        if self._growth is None:
+            new = PendingFile(self._path, replace=self._replace, keep=self._keep)
+            self._open = OpenFile(new, {}, self._codec, self._threads)
         else:
-            target = PendingFile(self._path, replace=self._replace, keep=self._keep)
-        kept = {name: place for name, place in self._places.items() if name not in self._stale}
-        self._open = OpenFile(target, kept, self._codec, self._threads)
+            grown = self._growth.open()
+            self._open = OpenFile(grown, self._growth.kept, self._codec, self._threads)
         return self
-
-    def _existing(self) -> GrowingFile:
-        """Open the finished file, if it still is what `append` has read."""
-        with ExitStack() as stack:
-            target = stack.enter_context(GrowingFile(self._path))
-            if chunks.read_map(target.file) != self._places:
-                raise FormatError(f"{self._path} was written to meanwhile; begin to append anew")
-            target.file.seek(0, os.SEEK_END)
-            stack.pop_all()
-        return target
 
     def __exit__(
         self,
@@ -422,6 +390,9 @@ class Nd2Writer:
         content = self._content.measured(self._frames)
         content.rewrite_experiment(file.chunks)
         content.write_tail(file.chunks, self._frames, file.waiting)
+        if self._growth is not None:  # no map may be on the disk before what it lists
+            file.target.sync()
+        file.chunks.map()
         self.size = file.target.file.tell()
         file.target.sync()
         if self._check is not None:

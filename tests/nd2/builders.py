@@ -22,6 +22,14 @@ from nd2watch.nd2 import (
     XYPosLoop,
     ZStackLoop,
 )
+from nd2watch.nd2.chunks import (
+    ChunkPlace,
+    encode_map,
+    encode_metadata,
+    encode_signature,
+    read_data,
+    read_map,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -197,6 +205,24 @@ def write_nd2(
         for frame, row in zip(frames, rows, strict=True):
             writer.write_frame(frame, row)
     return path
+
+
+def chunks_of(path: Path) -> dict[str, bytes]:
+    """Return the data of every chunk."""
+    with path.open("rb") as file:
+        return {name: read_data(file, name, place) for name, place in read_map(file).items()}
+
+
+def file_of(chunks: dict[str, bytes]) -> bytes:
+    """Return a file of chunks and their map, whatever they hold."""
+    parts = [encode_signature()]
+    places = {}
+    offset = len(parts[0])
+    for name, data in chunks.items():
+        places[name] = ChunkPlace(offset=offset, data_size=len(data))
+        parts.append(encode_metadata(name, data))
+        offset += len(parts[-1])
+    return b"".join([*parts, encode_map(places, offset)])
 
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)

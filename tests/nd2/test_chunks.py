@@ -21,22 +21,12 @@ from nd2watch.nd2.chunks import (
     read_data,
     read_map,
 )
-from tests.nd2.builders import quick
+from tests.nd2.builders import file_of, quick
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 END = b"ND2 CHUNK MAP SIGNATURE 0000001!"
-
-
-def file_of(chunks: dict[str, bytes]) -> bytes:
-    """Return a file of metadata chunks and their map."""
-    content = encode_signature()
-    places = {}
-    for name, data in chunks.items():
-        places[name] = ChunkPlace(offset=len(content), data_size=len(data))
-        content += encode_metadata(name, data)
-    return content + encode_map(places, len(content))
 
 
 def test_the_signature_chunk_has_the_bytes_of_the_format() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import tracemalloc
 import zlib
@@ -16,17 +17,17 @@ from hypothesis import strategies as st
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import (
     Channel,
-    FrameMetadata,
     ImageAttributes,
     Nd2Reader,
     Nd2Writer,
     Picture,
 )
-from nd2watch.nd2.chunk_writer import ChunkWriter
-from nd2watch.nd2.content import FileContent
+from nd2watch.nd2.lite_variant import encode
 from tests.nd2.builders import (
     assert_equal_pixels,
     attributes_of,
+    chunks_of,
+    file_of,
     loops,
     random_frames,
     read_ours,
@@ -226,22 +227,13 @@ STREAM = zlib.compress(rows_of(PIXELS))
 def write_streams(
     path: Path, streams: Sequence[bytes], attributes: ImageAttributes = ATTRIBUTES
 ) -> Path:
-    """Write frames that hold any bytes."""
+    """Write frames of one component that hold any bytes."""
     attributes = replace(attributes, frame_count=len(streams))
-    channels = tuple(Channel(name=str(n)) for n in range(attributes.component_count))
-    content = FileContent(
-        attributes=attributes,
-        experiment=loops(times=len(streams)),
-        picture=Picture(channels=channels),
-    )
-    table = content.new_table()
-    with path.open("w+b") as file:
-        writer = ChunkWriter(file)
-        content.write_head(writer, FrameMetadata(time_ms=0.0))
-        for index, stream in enumerate(streams):
-            writer.frame(index, float(index), stream)
-            table.append(FrameMetadata(time_ms=float(index)))
-        content.write_tail(writer, table)
+    chunks = chunks_of(write_compressed(path, np.zeros((len(streams), 1, 1, 1), np.uint8)))
+    chunks["ImageAttributesLV!"] = encode("SLxImageAttributes", attributes.encode())
+    for index, stream in enumerate(streams):
+        chunks[f"ImageDataSeq|{index}!"] = struct.pack("<d", float(index)) + stream
+    path.write_bytes(file_of(chunks))
     return path
 
 
@@ -275,7 +267,7 @@ def test_no_changed_byte_of_a_stream_goes_unnoticed(
 ) -> None:
     at = data.draw(st.integers(0, len(STREAM) - 1))
     stream = STREAM[:at] + bytes([data.draw(st.integers(0, 255))]) + STREAM[at + 1 :]
-    path = write_streams(tmp_path_factory.getbasetemp() / "changed.nd2", [stream])
+    path = write_streams(tmp_path_factory.mktemp("changed") / "file.nd2", [stream])
     with Nd2Reader(path) as reader:
         try:
             assert np.array_equal(reader.read_frame(0), PIXELS)

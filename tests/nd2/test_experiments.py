@@ -140,7 +140,7 @@ def test_the_home_plane_and_the_direction_of_a_stack_read_back(
     )
     path = write_experiment(tmp_path / "file.nd2", stack)
     (loop,) = shown(path)
-    assert (loop.count, loop.parameters.stepUm) == (count, step if upwards else -step)
+    assert (loop.count, loop.parameters.stepUm) == (count, step if upwards or count == 1 else -step)
     assert (loop.parameters.homeIndex, loop.parameters.bottomToTop) == (home, upwards)
     assert loop.parameters.deviceName == "Piezo Z é"
     with Nd2Reader(path) as reader:
@@ -238,7 +238,8 @@ def assert_shown(loop: Loop, found: Any) -> None:
             assert point.pfsOffset == place.pfs_offset
     else:
         assert found.type == "ZStackLoop"
-        assert parameters.stepUm == (loop.step_um if loop.bottom_to_top else -loop.step_um)
+        falls = not loop.bottom_to_top and loop.count > 1
+        assert parameters.stepUm == (-loop.step_um if falls else loop.step_um)
         assert parameters.homeIndex == loop.home_index
         assert parameters.bottomToTop == loop.bottom_to_top
         assert (parameters.deviceName or "") == loop.device

@@ -41,14 +41,14 @@ GOLDEN: list[tuple[str, str, Item, str]] = [
     ("beyond 16 bits", "s", "😀", "08 02 7300 0000 3dd8 00de 0000"),
     ("name beyond 16 bits", "😀", "", "08 03 3dd8 00de 0000 0000"),
     ("bytes", "y", b"\x01\x02\x03", "09 02 7900 0000 0300000000000000 010203"),
-    ("no name", "", Bool(False), "01 01 0000 00"),
+    ("no name", "", Bool(False), "01 00 00"),
     ("empty level", "L", {}, "0b 02 4c00 0000 00000000 1200000000000000"),
     (
         "list of one",
         "L",
         [Bool(True)],
-        # 18 bytes before the child, 5 bytes of child: length 23, child at 18
-        "0b 02 4c00 0000 01000000 1700000000000000 01 01 0000 01 1200000000000000",
+        # 18 bytes before the child, 3 bytes of child: length 21, child at 18
+        "0b 02 4c00 0000 01000000 1500000000000000 01 00 01 1200000000000000",
     ),
     (
         "level with the table in the order of names",
@@ -157,6 +157,12 @@ def test_offsets_of_an_inner_level_count_from_that_level() -> None:
 
 def test_an_empty_list_reads_as_an_empty_level() -> None:
     assert decode(encode("list", [])) == ("list", {})
+
+
+def test_a_name_of_a_closing_zero_alone_reads_as_no_name() -> None:
+    assert decode(bytes.fromhex("01 01 0000 01")) == ("", True)
+    listing = "0b 02 4c00 0000 01000000 1700000000000000 01 01 0000 01 1200000000000000"
+    assert decode(bytes.fromhex(listing)) == ("L", [True])
 
 
 def test_what_follows_the_item_is_not_read() -> None:

@@ -103,7 +103,11 @@ def stored(tree: dict[str, Item]) -> Plain:
     return decode(encode("root", tree))[1]
 
 
-names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)
+names = st.text(
+    st.characters(exclude_characters="\ufffe\uffff", exclude_categories=["Cc", "Cs"])
+    | st.sampled_from("\t\r\n"),
+    max_size=10,
+)
 durations = st.floats(0, 1e6, allow_subnormal=False)
 time_loops = st.builds(
     TimeLoop,

@@ -60,7 +60,7 @@ def channel(**changes: Any) -> Make:
         pytest.param(channel(exposure_ms=NAN), "exposure_ms of channel GFP is nan", id="nan ms"),
         pytest.param(channel(pinhole_um=-1.0), "pinhole_um of channel GFP is -1.0", id="pinhole"),
         pytest.param(channel(camera="a\0b"), r"camera of channel GFP .* U\+0000", id="camera"),
-        pytest.param(channel(camera="a\x07"), r"camera of channel GFP .* '\\x07'", id="bell"),
+        pytest.param(channel(camera="a\x07"), r"camera of channel GFP .* U\+0007", id="bell"),
         pytest.param(lambda: Optics(magnification=0.0), "magnification of the", id="magnification"),
         pytest.param(lambda: Optics(numerical_aperture=-1.4), "aperture .* -1.4", id="aperture"),
         pytest.param(lambda: Optics(immersion_index=NAN), "immersion_index .* nan", id="immersion"),

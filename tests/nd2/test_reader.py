@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import ImageAttributes, Nd2Reader
-from nd2watch.nd2.chunks import (
-    ChunkPlace,
-    encode_map,
-    encode_metadata,
-    encode_signature,
-    read_data,
-    read_map,
-)
+from nd2watch.nd2.chunks import encode_signature
 from nd2watch.nd2.lite_variant import Int32, UInt32, encode
-from tests.nd2.builders import frame_metadata, loops, quick, random_frames, write_nd2
+from tests.nd2.builders import (
+    chunks_of,
+    file_of,
+    frame_metadata,
+    loops,
+    quick,
+    random_frames,
+    write_nd2,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +38,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_nd2(tmp_path_factory.mktemp("good") / "file.nd2", FRAMES, EXPERIMENT)
 
 
-def chunks_of(path: Path) -> dict[str, bytes]:
-    with path.open("rb") as file:
-        return {name: read_data(file, name, place) for name, place in read_map(file).items()}
-
-
 def write_chunks(path: Path, chunks: dict[str, bytes]) -> Path:
     """Write chunks and their map, whatever they hold."""
-    content = encode_signature()
-    places = {}
-    for name, data in chunks.items():
-        places[name] = ChunkPlace(offset=len(content), data_size=len(data))
-        content += encode_metadata(name, data)
-    path.write_bytes(content + encode_map(places, len(content)))
+    path.write_bytes(file_of(chunks))
     return path
 
 

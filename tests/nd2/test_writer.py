@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nd2watch.errors import FormatError
 from nd2watch.nd2 import (
     Channel,
     Experiment,
@@ -302,6 +303,19 @@ def test_start_text_and_provenance_read_back(tmp_path: Path) -> None:
         date = datetime.strptime(text["date"], "%m/%d/%Y  %H:%M:%S")
         assert date.astimezone() == started
         assert ours.provenance == provenance
+
+
+def test_custom_chunks_read_back(tmp_path: Path) -> None:
+    frames = random_frames((1, 4, 5, 1))
+    chunks = {"CustomData|Mine!": b"\0data" * 2000, "CustomDataVar|Empty!": b""}
+    path = tmp_path / "file.nd2"
+    with Nd2Writer(path, attributes_of(frames), custom_chunks=chunks) as writer:
+        writer.write_frame(frames[0])
+    assert_equal_pixels(path, frames)
+    with Nd2Reader(path) as reader:
+        assert {name: reader.read_chunk(name) for name in chunks} == chunks
+        with pytest.raises(FormatError, match=r"file\.nd2: chunk CustomData\|Other! is missing"):
+            reader.read_chunk("CustomData|Other!")
 
 
 def test_a_file_without_provenance_has_none(tmp_path: Path) -> None:

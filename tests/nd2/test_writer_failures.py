@@ -141,6 +141,29 @@ def test_contradictions_are_refused_before_any_file_exists(
 
 
 @pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is no name for a chunk"),
+        ("!", "is no name for a chunk"),
+        ("CustomData|Mine", "with ! at its end only"),
+        ("Custom!Data|Mine!", "with ! at its end only"),
+        ("CustomData|é!", "ASCII"),
+        ("CustomData|\0!", "ASCII"),
+        ("ImageDataSeq|0!", "is written by the writer itself"),
+        ("ImageDataSeq|7!", "is written by the writer itself"),
+        ("ImageAttributesLV!", "is written by the writer itself"),
+        ("CustomDataVar|CustomDataV2_0!", "is written by the writer itself"),
+    ],
+)
+def test_a_custom_chunk_that_would_harm_the_file_is_refused_before_any_file_exists(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(FormatError, match=message):
+        Nd2Writer(tmp_path / "file.nd2", ATTRIBUTES, experiment=TWO, custom_chunks={name: b"data"})
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
     ("position", "channel", "description"),
     [("a\0b", "c", ""), ("", "a\0b", ""), ("", "c", "a\0b"), ("\ud800", "c", "")],
     ids=["position", "channel", "description", "half a surrogate pair"],
