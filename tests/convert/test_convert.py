@@ -29,6 +29,8 @@ from nd2watch.errors import (
     VerificationFailed,
 )
 from nd2watch.experiment import Calibration, ImageSequence, Layout, compile_pattern
+from nd2watch.nd2 import Nd2Reader
+from nd2watch.nd2.lite_variant import decode, get
 from nd2watch.sources import FileKey, FrameFile, SourceInfo, encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
 
@@ -320,8 +322,11 @@ def test_an_unknown_pixel_size_is_not_shown_as_one(tmp_path: Path) -> None:
     convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
     with nd2.ND2File(tmp_path / "o.nd2") as file:
         assert not (file.metadata.channels or [])[0].volume.axesCalibrated[0]
-    # nd2reader and Bio-Formats take any pixel size in this chunk for true.
-    assert b"ImageCalibrationLV" not in (tmp_path / "o.nd2").read_bytes()
+    # nd2reader and Bio-Formats take any pixel size in this chunk for true, but 0.
+    with Nd2Reader(tmp_path / "o.nd2") as reader:
+        _, calibration = decode(reader.read_chunk("ImageCalibrationLV|0!"))
+        assert get(calibration, "dCalibration", float) == 0.0
+        assert reader.pixel_size_um is None
 
 
 def test_each_stack_is_turned_round_by_its_own_positions(tmp_path: Path) -> None:
