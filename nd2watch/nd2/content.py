@@ -10,7 +10,7 @@ from nd2watch.nd2 import spec
 from nd2watch.nd2.chunks import check_name
 from nd2watch.nd2.extent import measured
 from nd2watch.nd2.frame_codec import FrameCodec
-from nd2watch.nd2.frame_meta import FrameTable
+from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameTable
 from nd2watch.nd2.hints import encode_hints
 from nd2watch.nd2.masks import LAYERS, encode_layers
 from nd2watch.nd2.pyramid_writer import write_pyramid
@@ -44,6 +44,11 @@ _OWN_CHUNKS: Final = frozenset(
         spec.CUSTOM_TAGS,
         spec.PROVENANCE,
         spec.SOURCES,
+        spec.HINTS,
+        spec.MISSING,
+        spec.CAMERA,
+        *(spec.custom_data_name(f"Acq{what}Cache") for what in ("Times", "Times2", "Frames")),
+        *(spec.custom_data_name(key) for key, _ in OWN_COLUMNS.values()),
     }
 )
 

@@ -66,8 +66,10 @@ class FrameCodec:
         Raises
         ------
         FormatError
-            If the shape is another, or a value cannot be stored exactly.
+            If the shape is another, a pixel is masked, or a value cannot be stored exactly.
         """
+        if isinstance(pixels, np.ma.MaskedArray) and np.ma.is_masked(pixels):
+            raise FormatError(f"{what} has masked pixels, which ND2 cannot hold; fill them first")
         array = np.asarray(pixels)
         if array.ndim == 2:
             array = array[:, :, np.newaxis]

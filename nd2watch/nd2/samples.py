@@ -11,7 +11,8 @@ complex, text, objects                     --          always
 =========================================  ==========  ============================================
 
 A file may state another type than the table's (int16 pixels in a uint16 file, say): then each
-value must be one of that type. Nothing is ever rounded, clipped or wrapped.
+value must be one of that type. Nothing is ever rounded, clipped or wrapped. 64-bit integers beyond
+2**53 are always refused.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
@@ -169,7 +169,9 @@ class NETimeLoop:
         ends = list(accumulate(counts))
         return cls(
             phases=tuple(
-                TimeLoop.measured(starts_ms[end - count : end])
+                replace(
+                    TimeLoop.measured(starts_ms[end - count : end]), start_ms=starts_ms[end - count]
+                )
                 for count, end in zip(counts, ends, strict=True)
             )
         )

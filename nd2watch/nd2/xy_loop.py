@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from nd2watch.errors import FormatError
 from nd2watch.nd2.checks import check_count, check_finite
 from nd2watch.nd2.lite_variant import Bool, Double, UInt32, check_text, find, get
 
@@ -27,7 +28,7 @@ class StagePosition:
     z_um : float
         Z of the home plane, um.
     pfs_offset : float, optional
-        Offset of the focus-keeping device (PFS), in its own units; None without one.
+        Offset of the focus-keeping device (PFS), in its own units, not below 0; None without one.
     """
 
     name: str = ""
@@ -38,6 +39,8 @@ class StagePosition:
 
     def __post_init__(self) -> None:
         check_finite(self, "x_um", "y_um", "z_um", "pfs_offset")
+        if self.pfs_offset is not None and self.pfs_offset < 0:
+            raise FormatError(f"the PFS offset is {self.pfs_offset}; below 0 stands for none")
         check_text(self.name, "a position's name")
 
     def encode(self) -> dict[str, Item]:
@@ -59,7 +62,7 @@ class StagePosition:
             x_um=get(stored, "dPosX", float),
             y_um=get(stored, "dPosY", float),
             z_um=get(stored, "dPosZ", float),
-            pfs_offset=offset if isinstance(offset, float) and offset != _NO_PFS else None,
+            pfs_offset=offset if isinstance(offset, float) and offset >= 0 else None,
         )
 
 

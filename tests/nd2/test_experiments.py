@@ -94,9 +94,9 @@ def test_phases_without_durations_tell_those_of_the_frames(tmp_path: Path) -> No
 
 def test_measured_phases() -> None:
     loop = NETimeLoop.measured([0.0, 10.0, 1000.0, 2000.0, 3500.0], [2, 3])
-    assert [(p.count, p.period_ms, p.duration_ms) for p in loop.phases] == [
-        (2, 10.0, 10.0),
-        (3, 1250.0, 2500.0),
+    assert [(p.count, p.start_ms, p.period_ms, p.duration_ms) for p in loop.phases] == [
+        (2, 0.0, 10.0, 10.0),
+        (3, 1000.0, 1250.0, 2500.0),
     ]
     assert [(p.period_min_ms, p.period_max_ms) for p in loop.phases] == [
         (10.0, 10.0),

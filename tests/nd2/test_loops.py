@@ -66,6 +66,7 @@ def time_loop(**changes: Any) -> Make:
         pytest.param(lambda: StagePosition(x_um=NAN), "x_um is nan", id="position nan"),
         pytest.param(lambda: StagePosition(z_um=INF), "z_um is inf", id="position inf"),
         pytest.param(lambda: StagePosition(pfs_offset=NAN), "pfs_offset is nan", id="PFS nan"),
+        pytest.param(lambda: StagePosition(pfs_offset=-1), "below 0 stands for none", id="PFS -1"),
         pytest.param(lambda: StagePosition(name="a\0"), r"position's name .* U\+0000", id="name"),
         pytest.param(lambda: ZStackLoop(count=0), "0 planes", id="no plane"),
         pytest.param(lambda: ZStackLoop(count=2, device="\ud800"), "Z drive", id="drive"),

@@ -219,6 +219,16 @@ def test_any_memory_layout_of_other_types_is_written(
     assert_equal_pixels(path, np.asarray(given_pixels, "f4").reshape(1, 3, 5, 1))
 
 
+def test_a_masked_pixel_is_refused(tmp_path: Path) -> None:
+    pixels = np.ma.masked_equal(np.arange(12, dtype=np.uint16).reshape(3, 4), 5)
+    attributes = ImageAttributes(width=4, height=3)
+    with (
+        pytest.raises(FormatError, match="frame 0 has masked pixels"),
+        Nd2Writer(tmp_path / "masked.nd2", attributes) as writer,
+    ):
+        writer.write_frame(pixels)
+
+
 def test_a_refused_frame_leaves_the_array_of_the_caller_as_it_is(tmp_path: Path) -> None:
     pixels = np.array([[1.0, 0.1]])
     with Nd2Writer(tmp_path / "file.nd2", attributes("float32")) as writer:

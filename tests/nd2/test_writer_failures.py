@@ -153,6 +153,8 @@ def test_contradictions_are_refused_before_any_file_exists(
         ("ImageDataSeq|7!", "is written by the writer itself"),
         ("ImageAttributesLV!", "is written by the writer itself"),
         ("CustomDataVar|CustomDataV2_0!", "is written by the writer itself"),
+        ("CustomData|AcqTimesCache!", "is written by the writer itself"),
+        ("CustomData|Z!", "is written by the writer itself"),
     ],
 )
 def test_a_custom_chunk_that_would_harm_the_file_is_refused_before_any_file_exists(
