@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.checks import make_whole
 from nd2watch.nd2.lite_variant import Double, Int32, UInt32, get
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ImageAttributes:
     zlib_level: int | None = None
 
     def __post_init__(self) -> None:
+        make_whole(self, *(field.name for field in fields(self)))
         bits = self.bits_in_memory
         if bits not in _DTYPES:
             raise FormatError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.checks import check_positive, make_whole
 from nd2watch.nd2.colors import check_color, read_color, stored_color
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
 
@@ -88,15 +89,14 @@ class Channel:
             raise FormatError("a channel has no name")
         check_text(self.name, "a channel's name")
         check_text(self.camera, f"the camera of channel {self.name}")
+        make_whole(self, "color", "component_count")
         check_color(self.color, f"channel {self.name}")
         if self.component_count not in (1, _RGB):
             raise FormatError(
                 f"channel {self.name} has {self.component_count} components; 1, or 3 for RGB"
             )
-        for field in ("excitation_nm", "emission_nm", "exposure_ms", "pinhole_um"):
-            value = getattr(self, field)
-            if value is not None and not 0 < value < math.inf:
-                raise FormatError(f"{field} of channel {self.name} is {value}; it must be above 0")
+        numbers = ("excitation_nm", "emission_nm", "exposure_ms", "pinhole_um")
+        check_positive(self, f"channel {self.name}", *numbers)
         if self.modality & _CONTRASTS and not self.modality & _LIGHTS:
             object.__setattr__(self, "modality", self.modality | Modality.BRIGHTFIELD)
 

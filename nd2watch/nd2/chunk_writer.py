@@ -42,6 +42,8 @@ class ChunkWriter:
     ----------
     places : dict of str to ChunkPlace
         Every chunk by its name; one written again is entered anew.
+    is_broken : bool
+        Writing failed such that the state of the file is not known.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ChunkWriter:
         self._before = dict(places or {})
         self.places = dict(self._before)
         self._digests: dict[str, ChunkDigest] = {}
+        self.is_broken = False
 
     @property
     def has_begun(self) -> bool:
@@ -61,8 +64,7 @@ class ChunkWriter:
 
     def restart(self) -> None:
         """Take back everything that was written."""
-        self.file.seek(self._start)
-        self.file.truncate()
+        self._cut(self._start)
         self.places = dict(self._before)
 
     def signature(self) -> None:
@@ -217,8 +219,23 @@ class ChunkWriter:
             yield start
         except BaseException:
             self.places.pop(spec.frame_name(index), None)
-            self.file.seek(start)
+            self._cut(start)
+            raise
+
+    def _cut(self, end: int) -> None:
+        """Take back what was written behind `end`."""
+        try:
+            self.file.seek(end)
             self.file.truncate()
+        except OSError:  # the disk is still full, say: what precedes is not all there
+            self.is_broken = True
+
+    def flush(self) -> None:
+        """Hand everything that was written to the operating system."""
+        try:
+            self.file.flush()
+        except OSError:
+            self.is_broken = True
             raise
 
     def _close_frame(self, index: int, time_ms: float, start: int, end: int) -> None:

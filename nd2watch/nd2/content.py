@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
 from nd2watch.nd2.chunks import check_name
-from nd2watch.nd2.extent import measured
+from nd2watch.nd2.extent import measured, planned_time_ms
 from nd2watch.nd2.frame_codec import FrameCodec
-from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameTable
+from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameMetadata, FrameTable
 from nd2watch.nd2.hints import encode_hints
-from nd2watch.nd2.masks import LAYERS, encode_layers
+from nd2watch.nd2.masks import LAYERS, encode_layers, mask_chunk_name, mask_tag
+from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.pyramid_writer import write_pyramid
 from nd2watch.nd2.rois import ROIS, encode_rois
 from nd2watch.nd2.text_info import TextInfo
+from nd2watch.nd2.wells import FRAME_WELLS, PLATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from nd2watch.nd2.chunk_writer import ChunkWriter
     from nd2watch.nd2.columns import RecordedColumn
     from nd2watch.nd2.experiment import Experiment
-    from nd2watch.nd2.frame_meta import FrameMetadata
     from nd2watch.nd2.lite_variant import Item
     from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.picture import Picture
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
     from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import WellPlate
 
-_FRAMES: Final = spec.frame_name(0).removesuffix("0!")
+_OWN_PREFIXES: Final = (
+    "ND2 ",
+    spec.FRAMES,
+    spec.skipped_name(0).partition("|0")[0],
+)
 _OWN_CHUNKS: Final = frozenset(
     {
         spec.ATTRIBUTES,
@@ -96,15 +101,28 @@ provenance, custom_chunks
             )
         if self.picture.is_rgb and self.attributes.is_float:
             raise FormatError("RGB is stored as uint8 or uint16, not as float32")
-        self._annotations()
-        for name in self.custom_chunks:
-            check_name(name)
-            if name in _OWN_CHUNKS or name.startswith(_FRAMES):
-                raise FormatError(f"chunk {name} is written by the writer itself")
+        self._check_custom_chunks()
+        listed = len(self.provenance.frames) if self.provenance is not None else 0
+        if listed not in (0, frames):
+            raise FormatError(f"the provenance tells of {listed} frames, not of {frames}")
 
-    def new_table(self, own: frozenset[str] = frozenset()) -> FrameTable:
-        """Return an empty table of what is recorded for each frame, see `FrameTable`."""
-        return FrameTable(self.recorded, self.well_plate, own)
+    def _check_custom_chunks(self) -> None:
+        """Refuse custom chunks that no file can have, or that the writer writes itself."""
+        own = _OWN_CHUNKS | self._annotations().keys()
+        if self.well_plate is not None:
+            own |= {PLATE, FRAME_WELLS}
+        prefixes = (*_OWN_PREFIXES, *([LEVELS] if self.pyramid else ()))
+        masks = tuple(mask_chunk_name(mask_tag(n), 0)[:-2] for n in range(len(self.mask_layers)))
+        for name, data in self.custom_chunks.items():
+            check_name(name)
+            if name in own or name.startswith((*prefixes, *masks)):
+                raise FormatError(f"chunk {name} is written by the writer itself")
+            if not isinstance(data, bytes):
+                raise FormatError(f"chunk {name} is {type(data).__name__}; it must be bytes")
+
+    def new_table(self) -> FrameTable:
+        """Return an empty table of what is recorded for each frame."""
+        return FrameTable(self.recorded, self.well_plate)
 
     @property
     def codec(self) -> FrameCodec:
@@ -129,7 +147,12 @@ provenance, custom_chunks
 
     def measured(self, table: FrameTable) -> FileContent:
         """Return the content with durations and periods from the frames' times, if not given."""
-        return replace(self, experiment=measured(self.experiment, table.times_ms))
+        return replace(self, experiment=measured(self.experiment, table.given_times_ms))
+
+    def default_metadata(self, table: FrameTable) -> FrameMetadata:
+        """Return what stands for the next frame of a table when nothing is known of it."""
+        planned = planned_time_ms(self.experiment, len(table))
+        return FrameMetadata(time_ms=max(planned, table.next_default().time_ms))
 
     def rewrite_experiment(self, writer: ChunkWriter) -> None:
         """Write the loops, with other numbers in them, over those in the head."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
+from nd2watch.nd2.checks import make_tuple
 from nd2watch.nd2.lite_variant import Bool, UInt32, get
 from nd2watch.nd2.loops import DECODERS, Loop, XYPosLoop, ZStackLoop
 
@@ -35,6 +36,7 @@ class Experiment:
     loops: tuple[Loop, ...] = ()
 
     def __post_init__(self) -> None:
+        make_tuple(self, "loops", Loop)
         axes = [loop.axis for loop in self.loops]
         if len(set(axes)) < len(axes):
             raise FormatError(f"each kind of loop may occur once, not {', '.join(axes)}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,7 +16,17 @@ from nd2watch.nd2.loops import NETimeLoop, TimeLoop, XYPosLoop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from nd2watch.nd2.loops import Loop
+
+_MEASURED: Final = (
+    "duration_ms",
+    "period_min_ms",
+    "period_mean_ms",
+    "period_max_ms",
+    "start_ms",
+)
 
 
 def resized(experiment: Experiment, frames: int) -> Experiment:
@@ -74,7 +85,7 @@ def _with_phases(loop: NETimeLoop, count: int) -> NETimeLoop | TimeLoop:
     return phases[0] if used == 1 else NETimeLoop(phases=phases)
 
 
-def measured(experiment: Experiment, times_ms: Sequence[float]) -> Experiment:
+def measured(experiment: Experiment, times_ms: npt.ArrayLike) -> Experiment:
     """Return an experiment whose time loop tells the durations and periods of real time stamps.
 
     A loop that tells them already stays as it is.
@@ -83,21 +94,26 @@ def measured(experiment: Experiment, times_ms: Sequence[float]) -> Experiment:
     ----------
     experiment : Experiment
         The loops.
-    times_ms : sequence of float
-        Time of each frame, ms.
+    times_ms : array, shape (frame,)
+        Time of each frame, ms; NaN where it is not known. Nothing is told of a loop of which a
+        point has no known time.
     """
-    times = np.asarray(times_ms).reshape([loop.count for loop in experiment.loops] or [-1])
+    times = np.asarray(times_ms, np.float64).reshape(
+        [loop.count for loop in experiment.loops] or [-1]
+    )
     loops: list[Loop] = []
     for axis, loop in enumerate(experiment.loops):
         others = tuple(other for other in range(times.ndim) if other != axis)
-        starts = times.min(axis=others).tolist()
-        if isinstance(loop, TimeLoop):
+        starts = np.fmin.reduce(times, axis=others).tolist() if others else times.tolist()
+        if any(math.isnan(start) for start in starts):
+            loops.append(loop)
+        elif isinstance(loop, TimeLoop):
             loops.append(_measured(loop, starts))
         elif isinstance(loop, NETimeLoop):
             ends = accumulate(phase.count for phase in loop.phases)
             phases = (
-                _measured(p, starts[e - p.count : e])
-                for p, e in zip(loop.phases, ends, strict=True)
+                _measured(p, starts[end - p.count : end], start_ms=starts[end - p.count])
+                for p, end in zip(loop.phases, ends, strict=True)
             )
             loops.append(NETimeLoop(phases=tuple(phases)))
         else:
@@ -105,9 +121,32 @@ def measured(experiment: Experiment, times_ms: Sequence[float]) -> Experiment:
     return Experiment(loops=tuple(loops))
 
 
-def _measured(loop: TimeLoop, starts: Sequence[float]) -> TimeLoop:
-    """Return a time loop with the statistics of the points' starts, unless it has its own."""
-    if any((loop.duration_ms, loop.period_min_ms, loop.period_mean_ms, loop.period_max_ms)):
-        return loop
-    found = TimeLoop.measured(starts, loop.period_ms, loop.name)
-    return replace(found, start_ms=loop.start_ms)
+def _measured(loop: TimeLoop, starts: Sequence[float], *, start_ms: float = 0.0) -> TimeLoop:
+    """Return a time loop with what it does not tell itself taken from the points' starts."""
+    found = replace(TimeLoop.measured(starts), start_ms=start_ms)
+    missing = {name: getattr(found, name) for name in _MEASURED if getattr(loop, name) == 0.0}
+    return replace(loop, **missing)
+
+
+def planned_time_ms(experiment: Experiment, index: int) -> float:
+    """Return when the time loop plans frame `index`, ms since the start; 0 without a time loop."""
+    counts = [loop.count for loop in experiment.loops]
+    at = np.unravel_index(index, counts) if counts else ()
+    for loop, point in zip(experiment.loops, at, strict=True):
+        if isinstance(loop, TimeLoop):
+            return loop.start_ms + int(point) * loop.period_ms
+        if isinstance(loop, NETimeLoop):
+            return _planned_in_phases(loop, int(point))
+    return 0.0
+
+
+def _planned_in_phases(loop: NETimeLoop, point: int) -> float:
+    """Return when a time point of phases is planned: they follow each other unless they tell."""
+    begun = 0.0
+    for phase in loop.phases:
+        begun = max(begun, phase.start_ms)
+        if point < phase.count:
+            return begun + point * phase.period_ms
+        point -= phase.count
+        begun += phase.count * phase.period_ms
+    return begun

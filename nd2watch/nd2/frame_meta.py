@@ -42,7 +42,7 @@ class FrameMetadata:
     time_ms : float
         Time since the start of the acquisition, ms. Readers expect it to rise from frame to frame.
     x_um, y_um, z_um : float, optional
-        Stage position, um; None when unknown.
+        Stage position, um; None when unknown. Readers see NaN when other frames have one.
     exposure_ms : float, optional
         Exposure of this frame, ms, where it is not that of the channel.
     recorded : mapping of str to float, int or str
@@ -77,9 +77,6 @@ class FrameTable:
         Columns that the user adds.
     plate : WellPlate, optional
         Plate that the frames' wells are on.
-    own : frozenset of str
-        Stage positions and exposures ("x_um", ...) that are recorded even where not every frame
-        has a value, as earlier frames have.
 
     Raises
     ------
@@ -91,19 +88,20 @@ class FrameTable:
         self,
         recorded: tuple[RecordedColumn, ...] = (),
         plate: WellPlate | None = None,
-        own: frozenset[str] = frozenset(),
     ) -> None:
         self._plate = plate
-        self._always = own
         self._wells: list[Well | None] = []
         self._times = array("d")
+        self._given = array("b")
         self._missing: list[int] = []
         self._own = {name: array("d") for name in OWN_COLUMNS}
         self._recorded = {column.name: column for column in recorded}
         self._values: dict[str, list[RecordedValue | None]] = {c.name: [] for c in recorded}
-        names = [*(column.name for _, column in OWN_COLUMNS.values()), *self._recorded]
-        if len(set(names)) < len(recorded) + len(OWN_COLUMNS):
-            raise FormatError(f"columns must differ in their names, not {names}")
+        shown = [column.header for _, column in OWN_COLUMNS.values()]
+        shown += [column.header for column in recorded]
+        names = {column.name for _, column in OWN_COLUMNS.values()} | self._recorded.keys()
+        if len(set(shown)) < len(shown) or len(names) < len(shown):
+            raise FormatError(f"columns must differ in their names, not be {shown}")
         if hidden := _SHOWN_BY_READERS & {column.header for column in recorded}:
             raise FormatError(f"columns {sorted(hidden)} would hide what readers show of their own")
 
@@ -114,6 +112,11 @@ class FrameTable:
     def times_ms(self) -> Sequence[float]:
         """Time of each frame, ms."""
         return self._times
+
+    @property
+    def given_times_ms(self) -> npt.NDArray[np.float64]:
+        """Time of each frame, ms, NaN where it was not given."""
+        return np.where(np.asarray(self._given, bool), np.asarray(self._times), np.nan)
 
     @property
     def stage_um(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -151,8 +154,19 @@ class FrameTable:
             elif column.kind == "integer":
                 raise FormatError(f"a frame has no value of column {name}, which is of integers")
 
-    def append(self, metadata: FrameMetadata, *, missing: bool = False) -> None:
-        """Record the next frame; `missing` when it has no pixels."""
+    def append(self, metadata: FrameMetadata, *, missing: bool = False, given: bool = True) -> None:
+        """Record the next frame.
+
+        Parameters
+        ----------
+        metadata : FrameMetadata
+            What is known of it.
+        missing : bool, default False
+            It has no pixels.
+        given : bool, default True
+            Its time is known, and not just assumed.
+        """
+        self._given.append(given)
         if missing:
             self._missing.append(len(self))
         self._times.append(metadata.time_ms)
@@ -167,8 +181,8 @@ class FrameTable:
     def chunks(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and data of each chunk: the columns' description, then the columns.
 
-        A column of stage positions or exposures is written when every frame that is there has a
-        value.
+        A column of stage positions or exposures is written when a frame has a value; it is NaN
+        for those that have none.
         """
         columns = {key: column for key, column, _ in self._known()}
         yield spec.CUSTOM_TAGS, encode_tags(columns, len(self))
@@ -187,9 +201,7 @@ class FrameTable:
         """Yield key, description and data of the columns that are written."""
         keys = {key for key, _ in OWN_COLUMNS.values()}
         for name, (key, column) in OWN_COLUMNS.items():
-            unknown = np.flatnonzero(np.isnan(np.asarray(self._own[name])))
-            wanted = name in self._always or np.isin(unknown, self._missing).all()
-            if wanted and len(unknown) < len(self):
+            if not np.isnan(np.asarray(self._own[name])).all():
                 yield key, column, _doubles(self._own[name])
         for number, column in enumerate(self._recorded.values()):
             key = column.chunk_key()

@@ -12,8 +12,8 @@ from nd2watch.errors import FormatError
 from nd2watch.nd2 import chunks, spec
 from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.extent import resized
-from nd2watch.nd2.frame_meta import OWN_COLUMNS
 from nd2watch.nd2.loops import NETimeLoop, TimeLoop
+from nd2watch.nd2.masks import LAYERS, encode_layers
 from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.pending import GrowingFile
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.chunks import ChunkPlace
     from nd2watch.nd2.experiment import Experiment
     from nd2watch.nd2.frame_meta import FrameTable
+    from nd2watch.nd2.masks import MaskLayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,17 @@ def plan_growth(path: Path, time_points: int) -> Growth:
     Raises
     ------
     FormatError
-        If the file is of a kind that is not read here, its outermost loop is not over time, or
-        there is no point to add.
+        If the file is of a kind that is not read here, nd2watch did not write it, its outermost
+        loop is not over time, or there is no point to add.
     """
     if time_points < 1:
         raise FormatError(f"{time_points} time points cannot be added; at least one is needed")
     with Nd2Reader(path) as reader:
+        if spec.HINTS not in reader.chunks:  # what is written anew would lose what others store
+            raise FormatError(
+                f"{path} was not written by nd2watch, so that appending would change what else it"
+                " holds; convert it to a file of nd2watch, or write the new frames to a new file"
+            )
         experiment = _longer(reader, time_points)
         content = FileContent(
             attributes=dataclasses.replace(reader.attributes, frame_count=experiment.frame_count),
@@ -92,18 +98,29 @@ def plan_growth(path: Path, time_points: int) -> Growth:
             text_info=reader.text_info,
             recorded=reader.recorded_columns(),
             well_plate=reader.well_plate,
+            mask_layers=_layers(reader),
             pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
         )
         keys = reader.column_keys()
-        table = content.new_table(
-            frozenset(name for name, (key, _) in OWN_COLUMNS.items() if key in keys)
-        )
+        table = content.new_table()
         missing = set(reader.missing_frames)
         for index, metadata in enumerate(reader.frame_metadata()):
             table.append(metadata, missing=index in missing)
         anew = {spec.HINTS, *map(spec.custom_data_name, keys)}
         kept = {name: place for name, place in reader.chunks.items() if name not in anew}
         return Growth(path=path, content=content, table=table, places=reader.chunks, kept=kept)
+
+
+def _layers(reader: Nd2Reader) -> tuple[MaskLayer, ...]:
+    """Return the mask layers, which can get further masks; regions stay in their chunk.
+
+    There are none where the writer would describe them otherwise, so with other tags: that
+    description stays then, and so do the masks.
+    """
+    layers = reader.mask_layers
+    if not layers or encode_layers(layers, reader.channel_names) != reader.read_chunk(LAYERS):
+        return ()
+    return layers
 
 
 def _longer(reader: Nd2Reader, time_points: int) -> Experiment:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nd2watch.errors import FormatError
 from nd2watch.nd2.channel import UNKNOWN, known
+from nd2watch.nd2.checks import check_positive
 from nd2watch.nd2.lite_variant import Bool, Double, check_text, find
 
 if TYPE_CHECKING:
@@ -45,10 +44,8 @@ class Optics:
 
     def __post_init__(self) -> None:
         check_text(self.objective_name, "the objective's name")
-        for field in ("magnification", "numerical_aperture", "immersion_index", "zoom"):
-            value = getattr(self, field)
-            if value is not None and not 0 < value < math.inf:
-                raise FormatError(f"{field} of the optics is {value}; it must be above 0")
+        numbers = ("magnification", "numerical_aperture", "immersion_index", "zoom")
+        check_positive(self, "the optics", *numbers)
 
     def encode(self) -> dict[str, Item]:
         """Return the stored fields of the picture metadata."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2.channel import UNKNOWN, Channel, known
+from nd2watch.nd2.checks import check_positive, make_tuple
 from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import xml_bytes
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, find, get
@@ -53,6 +53,7 @@ class Picture:
     started: datetime | None = None
 
     def __post_init__(self) -> None:
+        make_tuple(self, "channels", Channel)
         names = [channel.name for channel in self.channels]
         if not names or len(set(names)) < len(names):
             raise FormatError(f"channel names must be there and differ, not {names}")
@@ -61,8 +62,7 @@ class Picture:
                 "an RGB channel cannot be stored beside others, as readers take equal components"
                 " for every channel; write it to a file of its own, or as three channels"
             )
-        if self.pixel_size_um is not None and not 0 < self.pixel_size_um < math.inf:
-            raise FormatError(f"the pixel size is {self.pixel_size_um} um; it must be above 0")
+        check_positive(self, "the picture", "pixel_size_um")
         if self.started is not None and self.started.tzinfo is None:
             raise FormatError("the start time has no time zone")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _UNFINISHED: Final = ".unfinished"
 _SERIES: Final = "CustomDataSeq|"
+_SIZE: Final = re.compile(rb'<Size [^>]*value="([0-9]{1,10})"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ def recover(
 
     The chunk map is made anew by looking for chunks in the whole file. Of a file that was
     interrupted before its recorded columns were written, times are those stored with the frames,
-    stage positions those of the loops, and texts are lost. The outermost loop is shortened to
+    stage positions those of the loops if these tell any, and texts are lost. Recorded values of
+    the frames that columns cover are kept, also of shorter ones. The outermost loop is shortened to
     what is there (planes to the home plane at least), unless all frames had been written. A frame
     that is damaged stands blank, and is missing. The interrupted file is left as it is.
 
@@ -100,9 +103,10 @@ def recover(
         if not whole.keys() - found.missing:
             raise FormatError(f"{source} holds no finished frame; there is nothing to save")
         content = _content(reader, experiment, found, notes)
-        table = content.new_table(frozenset(found.own))
+        table = content.new_table()
         for index, row in enumerate(found.rows(experiment, whole)):
-            table.append(row, missing=index not in whole or index in found.missing)
+            missing = index not in whole or index in found.missing
+            table.append(row, missing=missing, given=index in whole or index < len(found.times_ms))
         content = content.measured(table)
         with PendingFile(target, replace=replace) as pending:
             _write(reader, content, table, found, whole, pending.file)
@@ -207,15 +211,27 @@ def _experiment(reader: Nd2Reader, whole: dict[int, float], notes: list[str]) ->
 
 
 def _has_ended(reader: Nd2Reader) -> bool:
-    """Return whether all frames had been written: then texts follow them, and the loops."""
+    """Return whether all frames had been written: texts and columns for all follow them."""
     places = reader.chunks
-    if spec.TEXT_INFO not in places:
+    if spec.TEXT_INFO not in places or _recorded_count(reader) < reader.attributes.frame_count:
         return False
     frames = [place.offset for name, place in places.items() if name.startswith(spec.FRAMES)]
     last = max(places[spec.ATTRIBUTES].offset, *frames)
     # Even of a missing frame there is a chunk: a damaged number must not make up frames.
     possible = reader.attributes.frame_count * spec.ALIGNMENT < reader.path.stat().st_size
     return possible and places[spec.TEXT_INFO].offset > last
+
+
+def _recorded_count(reader: Nd2Reader) -> int:
+    """Return how many frames the recorded columns cover: a failed writer ends them early."""
+    times = reader.chunks.get(spec.custom_data_name("AcqTimesCache"))
+    if times is not None:
+        return times.data_size // 8
+    try:
+        described = reader.read_chunk(spec.CUSTOM_TAGS)
+    except FormatError:
+        return 0
+    return max(map(int, _SIZE.findall(described)), default=0)
 
 
 def _content(
@@ -260,6 +276,10 @@ def _write(
         else:
             writer.frame_blank(index, time_ms, content.codec)
     content.write_tail(writer, table)
+    if found.provenance is not None and found.provenance.frames:
+        listed = found.provenance.frames[: len(table)]
+        sources = dataclasses.replace(found.provenance, frames=listed, chunks=writer.digests)
+        writer.metadata(spec.SOURCES, sources.encode_list())
     writer.map()
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from nd2watch.nd2.columns import RecordedValue
     from nd2watch.nd2.experiment import Experiment
+    from nd2watch.nd2.provenance import Provenance
     from nd2watch.nd2.reader import Nd2Reader
     from nd2watch.nd2.wells import Well, WellPlate
 
@@ -34,7 +35,8 @@ _Values = tuple["RecordedValue", ...]
 class Salvage:
     """The recorded values of an interrupted file.
 
-    After an interrupted `Nd2Writer.append`, a column may have values for the earlier frames only.
+    After an interrupted `Nd2Writer.append`, or a writer that kept an unfinished file, a column may
+    have values for the first frames only.
 
     Attributes
     ----------
@@ -46,12 +48,16 @@ class Salvage:
         Values of the first frames.
     wells : mapping of int to Well
         Wells of frames.
+    has_columns : bool
+        The recorded columns are described, so what is not among them was never recorded.
+    provenance : Provenance, optional
+        Where the file comes from, with its sources as far as these are listed.
     well_plate : WellPlate, optional
         The plate.
     missing : frozenset of int
         Frames that stand blank as they were missing already.
     chunk_names : frozenset of str
-        Chunks that hold times and columns.
+        Chunks that hold this.
     """
 
     times_ms: Sequence[float]
@@ -59,13 +65,18 @@ class Salvage:
     columns: Mapping[RecordedColumn, _Values]
     wells: Mapping[int, Well]
     well_plate: WellPlate | None
+    has_columns: bool
+    provenance: Provenance | None
     missing: frozenset[int]
     chunk_names: frozenset[str]
 
     def rows(
         self, experiment: Experiment, stored_ms: Mapping[int, float]
     ) -> Iterator[FrameMetadata]:
-        """Yield what is known of each frame; stage positions else from the loops.
+        """Yield what is known of each frame.
+
+        Stage positions are those of the loops when no columns are described, and some position
+        of the loops is not 0.
 
         Parameters
         ----------
@@ -74,12 +85,13 @@ class Salvage:
         stored_ms : mapping of int to float
             The time, ms, that is stored with a frame.
         """
+        from_loops = not self.has_columns and _has_places(experiment)
         for index, time_ms in enumerate(_times_ms(self.times_ms, stored_ms, experiment)):
             own = {name: _at(values, index) for name, values in self.own.items()}
             recorded = {c.name: _at(values, index) for c, values in self.columns.items()}
             yield FrameMetadata(
                 time_ms=time_ms,
-                **{**_place(experiment, index), **_known(own)},
+                **(_place(experiment, index) if from_loops else _known(own)),
                 recorded=_known(recorded),
                 well=self.wells.get(index),
             )
@@ -108,9 +120,11 @@ def salvage(reader: Nd2Reader, frame_count: int, notes: list[str]) -> Salvage:
         columns=_storable(others, frame_count, notes),
         wells=_read(lambda: reader.frame_wells, {}, notes),
         well_plate=_read(lambda: reader.well_plate, None, notes),
+        has_columns=spec.CUSTOM_TAGS in reader.chunks,
+        provenance=_read(lambda: reader.provenance, None, notes),
         missing=_missing(reader, notes),
         chunk_names=frozenset(map(spec.custom_data_name, (*_CACHES, *tags, *keys)))
-        | {spec.CUSTOM_TAGS, PLATE, FRAME_WELLS},
+        | {spec.CUSTOM_TAGS, spec.SOURCES, PLATE, FRAME_WELLS},
     )
 
 
@@ -229,6 +243,16 @@ def _times_ms(
     times[:first] -= np.arange(first, 0, -1)
     times[after:] += np.arange(1, count - after + 1)
     return [float(time) for time in times]
+
+
+def _has_places(experiment: Experiment) -> bool:
+    """Return whether the loops tell stage positions: some number of them is not 0."""
+    return any(
+        (point.x_um, point.y_um, point.z_um) != (0.0, 0.0, 0.0)
+        for loop in experiment.loops
+        if isinstance(loop, XYPosLoop)
+        for point in loop.positions
+    )
 
 
 def _place(experiment: Experiment, index: int) -> dict[str, float]:

@@ -63,7 +63,9 @@ _LISTED: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextInfo:
-    """Free text for people.
+    r"""Free text for people.
+
+    Any line break is read back as ``\\n``; those at the end of a text are not kept.
 
     Attributes
     ----------
@@ -123,8 +125,9 @@ class TextInfo:
         ]
         items = [""] * _ITEMS
         for name, number in _NUMBERS.items():
-            items[number] = _BREAK.join(map(_own_line, getattr(self, name).splitlines()))
-        items[_DESCRIPTION] = _BREAK.join([*lines, "", *items[_DESCRIPTION].splitlines(), ""])
+            items[number] = _BREAK.join(map(_own_line, _lines(getattr(self, name))))
+        own = [items[_DESCRIPTION]] if items[_DESCRIPTION] else []
+        items[_DESCRIPTION] = _BREAK.join([*lines, "", *own, ""])
         # Without a magnification nd2 looks for one in this text, and fails on an "x" alone.
         if not self.optics and picture.optics.magnification is not None:
             items[_OPTICS] = picture.optics.objective_name
@@ -160,10 +163,7 @@ class TextInfo:
         if empty and all(_FACT.match(line) for line in facts.split(_BREAK)):
             known["description"] = own
         return cls(
-            **{
-                name: "\n".join(line.removeprefix(_HIDE) for line in text.splitlines())
-                for name, text in known.items()
-            }
+            **{name: "\n".join(map(_shown_line, _lines(text))) for name, text in known.items()}
         )
 
 
@@ -215,6 +215,20 @@ def _absent(missing: Sequence[int]) -> Iterator[str]:
 def _one_line(text: str) -> str:
     """Return `text` without line breaks."""
     return " ".join(text.split())
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text without empty ones at its end."""
+    lines = text.splitlines()
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _shown_line(line: str) -> str:
+    """Return the user's line that `_own_line` may have hidden."""
+    shown = line.removeprefix(_HIDE)
+    return shown if shown.strip().startswith(_FACTS) else line
 
 
 def _own_line(line: str) -> str:

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.checks import check_count, check_finite
+from nd2watch.nd2.checks import check_count, check_finite, make_tuple, make_whole
 from nd2watch.nd2.lite_variant import Bool, Double, UInt32, check_text, find, get
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class TimeLoop:
     name: str = ""
 
     def __post_init__(self) -> None:
+        make_whole(self, "count")
         check_count(self.count, "time points")
         check_finite(self, "period_ms", "duration_ms", "start_ms")
         check_finite(self, "period_min_ms", "period_mean_ms", "period_max_ms")
@@ -142,6 +143,7 @@ class NETimeLoop:
     phases: tuple[TimeLoop, ...]
 
     def __post_init__(self) -> None:
+        make_tuple(self, "phases", TimeLoop)
         if len(self.phases) < 2:
             raise FormatError("a non-equidistant time loop needs two phases; one is a TimeLoop")
 

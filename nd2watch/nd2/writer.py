@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from nd2watch.nd2.masks import mask_chunk_name, mask_tag
 from nd2watch.nd2.open_file import OpenFile
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.text_info import TextInfo
-from nd2watch.nd2.tiles import FrameTiles
 from nd2watch.pending import PendingFile
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.provenance import Provenance
     from nd2watch.nd2.rois import Roi
+    from nd2watch.nd2.tiles import FrameTiles
     from nd2watch.nd2.wells import WellPlate
 
 
@@ -151,6 +150,7 @@ class Nd2Writer:
         self._keep = keep_unfinished
         self._growth: Growth | None = None
         self._open: OpenFile | None = None
+        self._is_used = False
         self._in_frame = False
         self.size = 0
 
@@ -213,10 +213,13 @@ class Nd2Writer:
             Samples as the attributes say, of any byte order and memory layout; RGB in this order.
             Of another type when each value can be stored exactly, see `nd2watch.nd2.samples`.
         metadata : FrameMetadata, optional
-            Time, stage position and so on. Default: one millisecond after the frame before.
+            Time, stage position and so on. Default: when the time loop plans it, and at least
+            one millisecond after the frame before.
 
         Raises
         ------
+        ConversionError
+            If writing to the file failed before.
         FormatError
             If the shape differs from the attributes, a value cannot be stored exactly, or all
             frames are written already.
@@ -241,7 +244,7 @@ class Nd2Writer:
         Parameters
         ----------
         metadata : FrameMetadata, optional
-            What is known of it. Default: one millisecond after the frame before.
+            What is known of it. Default: as for `write_frame`.
 
         Raises
         ------
@@ -274,18 +277,11 @@ class Nd2Writer:
             If all frames are written already.
         """
         index = self._next_index()
-        with self._begun(metadata) as (file, known):
-            if self.attributes.zlib_level is None:
-                with file.chunks.frame_by_tiles(index, known.time_ms, self._codec) as tiles:
-                    yield tiles
-            else:
-                file.write_compressed(all_of_them=True)
-                with tempfile.TemporaryFile(dir=self._path.parent) as scratch:
-                    with closing(FrameTiles(scratch, 0, self._codec)) as tiles:
-                        yield tiles
-                    scratch.seek(0)
-                    level = self.attributes.zlib_level
-                    file.chunks.frame_compressed(index, known.time_ms, scratch, level)
+        with (
+            self._begun(metadata) as (file, known),
+            file.frame_by_tiles(index, known.time_ms, self._codec) as tiles,
+        ):
+            yield tiles
 
     def write_mask(self, layer: str, index: int, labels: npt.ArrayLike) -> None:
         """Write the mask of a frame, before or after the frame itself.
@@ -327,9 +323,10 @@ class Nd2Writer:
         if self._in_frame:
             raise FormatError(f"frame {self._next_index()} is written by tiles; leave its block")
         self._next_index()
-        known = metadata or self._frames.next_default()
-        self._frames.check(known)
         file = self._opened
+        file.check(self._path)
+        known = metadata or self._content.default_metadata(self._frames)
+        self._frames.check(known)
         is_first = not file.chunks.has_begun
         self._in_frame = True
         try:
@@ -338,15 +335,15 @@ class Nd2Writer:
             elif is_first:
                 self._content.write_extent(file.chunks)
             yield file, known
+            if self._keep or self._growth is not None:
+                file.chunks.flush()  # what is finished outlives this program
         except BaseException:
             if is_first:  # the head tells time and place of a frame that is not there
                 file.chunks.restart()
             raise
         finally:
             self._in_frame = False
-        self._frames.append(known, missing=missing)
-        if self._keep or self._growth is not None:
-            file.target.file.flush()  # what is finished outlives this program
+        self._frames.append(known, missing=missing, given=metadata is not None)
 
     @property
     def _opened(self) -> OpenFile:
@@ -356,6 +353,9 @@ class Nd2Writer:
         return self._open
 
     def __enter__(self) -> Nd2Writer:
+        if self._is_used:
+            raise FormatError(f"a writer writes once; make a new one to write {self._path} again")
+        self._is_used = True
         if self._growth is None:
             new = PendingFile(self._path, replace=self._replace, keep=self._keep)
             self._open = OpenFile(new, {}, self._codec, self._threads)
@@ -377,10 +377,17 @@ class Nd2Writer:
                     self._finish(file)
                 elif self._keep:
                     with suppress(Exception):  # what ended the block is to be seen
-                        file.write_compressed(all_of_them=True)
+                        self._keep_metadata(file)
+
+    def _keep_metadata(self, file: OpenFile) -> None:
+        """Write what is known of the frames that are there, for them to be recovered."""
+        file.write_compressed(all_of_them=True)
+        if len(self._frames) > 0 and not file.chunks.is_broken:
+            self._content.write_tail(file.chunks, self._frames, file.waiting)
 
     def _finish(self, file: OpenFile) -> None:
         """Complete, check and publish the file."""
+        file.check(self._path)
         file.write_compressed(all_of_them=True)
         written = len(self._frames)
         if written < self.attributes.frame_count:

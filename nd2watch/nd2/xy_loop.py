@@ -26,7 +26,7 @@ class StagePosition:
     x_um, y_um : float
         Stage position, um.
     z_um : float
-        Z of the home plane, um.
+        Z of the home plane, um; read as 0 where the file says that Z is not in use.
     pfs_offset : float, optional
         Offset of the focus-keeping device (PFS), in its own units, not below 0; None without one.
     """
@@ -54,14 +54,26 @@ class StagePosition:
         }
 
     @classmethod
-    def decode(cls, stored: Plain) -> StagePosition:
-        """Return the value of a stored point."""
+    def decode(
+        cls, stored: Plain, reference_um: tuple[float, float] = (0.0, 0.0), *, with_z: bool = True
+    ) -> StagePosition:
+        """Return the value of a stored point.
+
+        Parameters
+        ----------
+        stored : mapping
+            The point.
+        reference_um : tuple of float
+            X and Y, um, that its own are relative to.
+        with_z : bool
+            Its Z is in use; else it is 0.
+        """
         name, offset = find(stored, "dPosName"), find(stored, "dPFSOffset")
         return cls(
             name=name if isinstance(name, str) else "",
-            x_um=get(stored, "dPosX", float),
-            y_um=get(stored, "dPosY", float),
-            z_um=get(stored, "dPosZ", float),
+            x_um=reference_um[0] + get(stored, "dPosX", float),
+            y_um=reference_um[1] + get(stored, "dPosY", float),
+            z_um=get(stored, "dPosZ", float) if with_z else 0.0,
             pfs_offset=offset if isinstance(offset, float) and offset >= 0 else None,
         )
 
@@ -110,9 +122,17 @@ class XYPosLoop:
 
     @classmethod
     def decode(cls, stored: Plain) -> XYPosLoop:
-        """Return the value of stored parameters."""
-        points = get(stored, "Points", list)
-        return cls(positions=tuple(StagePosition.decode(point) for point in points))
+        """Return the value of stored parameters, with stage positions that are absolute."""
+        reference_um = 0.0, 0.0
+        if find(stored, "bRelativeXY"):
+            reference_um = get(stored, "dReferenceX", float), get(stored, "dReferenceY", float)
+        with_z = find(stored, "bUseZ") is not False
+        return cls(
+            positions=tuple(
+                StagePosition.decode(point, reference_um, with_z=with_z)
+                for point in get(stored, "Points", list)
+            )
+        )
 
     def describe(self) -> str:
         """Return the lines on this loop in the text description."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.checks import check_count, check_finite
+from nd2watch.nd2.checks import check_count, check_finite, make_whole
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, check_text, find, get
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class ZStackLoop:
     device: str = ""
 
     def __post_init__(self) -> None:
+        make_whole(self, "count", "home_index")
         check_count(self.count, "planes")
         check_finite(self, "step_um")
         check_text(self.device, "the name of a Z drive")

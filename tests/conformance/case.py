@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nd2watch.nd2 import Experiment, Nd2Writer, TextInfo
+from nd2watch.nd2 import Experiment, TextInfo
 from tests.conformance.view import Plane, Point, digests
+from tests.conformance.ways import Way, write_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,8 @@ class Case:
         Frames that are left out, by their number.
     black : frozenset of int
         Frames of which every sample is 0.
+    way : Way
+        How the file comes about.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Case:
     pyramid: bool = False
     missing: frozenset[int] = frozenset()
     black: frozenset[int] = frozenset()
+    way: Way = Way.AT_ONCE
 
     @property
     def sizes(self) -> Point:
@@ -127,23 +131,5 @@ class Case:
         """Write the file and return its path."""
         stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.name)
         path = folder / f"{stem}.nd2"
-        with Nd2Writer(
-            path,
-            self.attributes,
-            experiment=self.experiment,
-            picture=self.picture,
-            text_info=self.text_info,
-            recorded=self.recorded,
-            well_plate=self.well_plate,
-            rois=self.rois,
-            mask_layers=self.mask_layers,
-            pyramid=self.pyramid,
-        ) as writer:
-            for index, metadata in enumerate(self.frames):
-                if index in self.missing:
-                    writer.skip_frame(metadata)
-                else:
-                    writer.write_frame(self.pixels(index), metadata)
-            for layer, index in self.masks:
-                writer.write_mask(layer, index, self.labels(layer, index))
+        write_case(self, path)
         return path

@@ -14,6 +14,7 @@ from nd2watch.nd2 import (
 )
 from tests.conformance.metadata_cases import METADATA_CASES
 from tests.conformance.recipe import channels, make, phases
+from tests.conformance.way_cases import WAY_CASES
 
 if TYPE_CHECKING:
     from tests.conformance.case import Case
@@ -151,5 +152,6 @@ CASES: Final[tuple[Case, ...]] = (
     *_COMPRESSION,
     *_STACKS,
     *METADATA_CASES,
+    *WAY_CASES,
 )
 """Every file of the family."""

@@ -24,6 +24,7 @@ from nd2watch.nd2 import (
     ZStackLoop,
 )
 from tests.conformance.case import Case
+from tests.conformance.ways import Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -115,6 +116,7 @@ def make(
     change: Callable[[int, FrameMetadata], FrameMetadata] | None = None,
     missing: Iterable[int] = (),
     black: Iterable[int] = (),
+    way: Way = Way.AT_ONCE,
 ) -> Case:
     """Return a file of the family.
 
@@ -134,6 +136,8 @@ def make(
         Called with number and metadata of each frame, returns other metadata.
     missing, black : iterable of int
         Frames that are left out, and those of zeros.
+    way : Way
+        How the file comes about.
     """
     experiment = Experiment(loops=loops(order, **(replaced or {})))
     frames = frame_metadata(experiment)
@@ -163,6 +167,7 @@ def make(
         frames=frames,
         missing=frozenset(missing),
         black=frozenset(black),
+        way=way,
     )
 
 

@@ -138,7 +138,7 @@ def _falls(stack: ZStackLoop) -> bool:
 
 
 def _measured_phases(case: Case, loop: TimeLoop | NETimeLoop) -> list[TimeLoop]:
-    """Return the phases of a time loop; the writer measures those that tell nothing measured."""
+    """Return the phases of a time loop; the writer measures what they do not tell."""
     phases = loop.phases if isinstance(loop, NETimeLoop) else (loop,)
     times: dict[int, float] = {}
     for point, frame in zip(case.points, case.frames, strict=True):
@@ -147,17 +147,17 @@ def _measured_phases(case: Case, loop: TimeLoop | NETimeLoop) -> list[TimeLoop]:
     found = []
     for phase in phases:
         own, starts = starts[: phase.count], starts[phase.count :]
-        told = phase.duration_ms, phase.period_min_ms, phase.period_mean_ms, phase.period_max_ms
-        steps = [after - before for before, after in pairwise(own)]
-        if steps and not any(told):
-            phase = replace(
+        steps = [after - before for before, after in pairwise(own)] or [0.0]
+        found.append(
+            replace(
                 phase,
-                duration_ms=own[-1] - own[0],
-                period_min_ms=min(steps),
-                period_mean_ms=sum(steps) / len(steps),
-                period_max_ms=max(steps),
+                start_ms=phase.start_ms or (own[0] if isinstance(loop, NETimeLoop) else 0.0),
+                duration_ms=phase.duration_ms or own[-1] - own[0],
+                period_min_ms=phase.period_min_ms or min(steps),
+                period_mean_ms=phase.period_mean_ms or sum(steps) / len(steps),
+                period_max_ms=phase.period_max_ms or max(steps),
             )
-        found.append(phase)
+        )
     return found
 
 
@@ -211,10 +211,9 @@ def _frames(case: Case) -> dict[str, Any]:
         return dict(zip(case.points, map(value, case.frames), strict=True))
 
     def of_column(value: Callable[[FrameMetadata], float | None]) -> dict[Point, Any]:
-        """Return values that are only written when every frame that is there has one."""
+        """Return values that are only written when a frame has one."""
         found = of_frames(value)
-        there = [v for point, v in found.items() if point not in case.missing_points]
-        return {} if None in there or not there else found
+        return {} if all(v is None for v in found.values()) else found
 
     return {
         "date": local,

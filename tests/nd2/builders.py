@@ -76,7 +76,17 @@ def loops(times: int = 0, positions: int = 0, planes: int = 0) -> Experiment:
     found: list[Loop] = []
     if times:
         duration_ms = PERIOD_MS * (times - 1)
-        found.append(TimeLoop(count=times, period_ms=PERIOD_MS, duration_ms=duration_ms))
+        mean_ms = PERIOD_MS + FRAME_MS
+        found.append(
+            TimeLoop(
+                count=times,
+                period_ms=PERIOD_MS,
+                duration_ms=duration_ms,
+                period_min_ms=PERIOD_MS,
+                period_mean_ms=mean_ms,
+                period_max_ms=mean_ms + 1,
+            )
+        )
     if positions:
         found.append(XYPosLoop(positions=tuple(stage(p) for p in range(positions))))
     if planes:

@@ -10,7 +10,9 @@ import nd2
 import numpy as np
 import pytest
 
+from nd2watch.errors import FormatError
 from nd2watch.nd2 import (
+    Circle,
     Experiment,
     FrameMetadata,
     ImageAttributes,
@@ -18,10 +20,13 @@ from nd2watch.nd2 import (
     Nd2Reader,
     Nd2Writer,
     NETimeLoop,
+    Rectangle,
+    Roi,
     TimeLoop,
     Well,
 )
-from tests.nd2.builders import loops, random_frames, stage
+from nd2watch.nd2.masks import encode_layers
+from tests.nd2.builders import channels, loops, random_frames, stage
 from tests.nd2.golden import load_golden_file
 from tests.nd2.interrupted import (
     COLUMNS,
@@ -164,8 +169,8 @@ def test_places_of_earlier_frames_stay_where_later_ones_have_none(
     assert_shows(path, whole.frames, vendor_sdk)
     with Nd2Reader(path) as reader:
         rows = reader.frame_metadata()
-    last = first.rows[-1].time_ms
-    assert rows == [*first.rows, *(FrameMetadata(time_ms=last + n) for n in (1.0, 2.0, 3.0))]
+    planned = (FrameMetadata(time_ms=time_ms) for time_ms in (2000.0, 3000.0, 4000.0))
+    assert rows == [*first.rows, *planned]
     with nd2.ND2File(path) as file:
         x_um = [event["X Coord [µm]"] for event in file.events()]
     assert x_um[:2] == [stage(0).x_um] * 2
@@ -202,30 +207,86 @@ def test_masks_and_pyramids_of_earlier_frames_stay(tmp_path: Path) -> None:
     assert np.array_equal(mask, labels)
 
 
-def test_a_genuine_file_grows_and_keeps_all_its_columns(
-    vendor_sdk: VendorSdk, tmp_path: Path
-) -> None:
-    genuine = load_golden_file()
-    path = tmp_path / "grown.nd2"
-    path.write_bytes(genuine.read_bytes())
+def test_further_masks_join_those_that_are_there(tmp_path: Path) -> None:
+    recipe = Recipe(experiment=loops(3), shape=(8, 9, 2))
+    path = tmp_path / "file.nd2"
+    layers = (
+        MaskLayer(name="Cells <1>", color=0x12AB34),
+        MaskLayer(name="Nuclei µ", channel=channels(2)[1].name),
+    )
+    labels = [recipe.frames[n, :, :, 0] % 5 for n in range(3)]
+    regions = [
+        Roi(shape=Circle(center_x=2.3, center_y=4.1, radius=1.7), label="one"),
+        Roi(shape=Rectangle(x=1.0, y=3.0, width=3.0, height=1.0), color=0x00FF00),
+    ]
+    first = replace(recipe, experiment=loops(2))
+    with first.writer(path, mask_layers=layers, rois=regions) as writer:
+        recipe.put(writer, 0, 2)
+        writer.write_mask("Cells <1>", 0, labels[0])
+        writer.write_mask("Nuclei µ", 1, labels[1])
+    described = ("CustomDataVar|BinaryMetadata_v1!", "CustomData|RoiMetadata_v1!")
     with Nd2Reader(path) as reader:
-        before = np.stack([reader.read_frame(n) for n in range(30)])
-        rows, description = reader.frame_metadata(), reader.text_info.description
-    added = before[::-3]
-    last = rows[-1]
+        before = [reader.read_chunk(name) for name in described]
+        rois = reader.rois
     with Nd2Writer.append(path, 1) as writer:
-        for number, frame in enumerate(added, 1):
-            writer.write_frame(frame, replace(last, time_ms=last.time_ms + 1000.0 * number))
-    assert path.read_bytes()[: genuine.stat().st_size] == genuine.read_bytes()
-    assert_shows(path, np.concatenate([before, added]), vendor_sdk)
+        recipe.put(writer, 2)
+        writer.write_mask("Cells <1>", 2, labels[2])
+        writer.write_mask("Nuclei µ", 0, labels[0])
+        writer.write_mask("Nuclei µ", 1, labels[2])
+        with pytest.raises(FormatError, match="no mask layer 'Other'"):
+            writer.write_mask("Other", 0, labels[0])
+    assert_shows(path, recipe.frames)
     with Nd2Reader(path) as reader:
-        assert reader.frame_metadata()[:30] == rows
-        assert reader.text_info.description == description
-    with nd2.ND2File(genuine) as theirs, nd2.ND2File(path) as grown:
-        assert grown.sizes == {**theirs.sizes, "T": 4}
-        for old, new in zip(theirs.events(), grown.events(), strict=False):
-            new["Camera 1 Exposure Time [ms]"] = new.pop("Exposure Time [ms]")
-            assert new == old
+        assert [reader.read_chunk(name) for name in described] == before
+        assert reader.mask_layers == layers
+        assert reader.rois == rois
+        found = {
+            (layer.name, n): mask
+            for layer in layers
+            for n in range(3)
+            if (mask := reader.read_mask(layer.name, n)) is not None
+        }
+    expected = {
+        ("Cells <1>", 0): labels[0],
+        ("Cells <1>", 2): labels[2],
+        ("Nuclei µ", 0): labels[0],
+        ("Nuclei µ", 1): labels[2],
+    }
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[at], expected[at]) for at in expected)
+
+
+def test_layers_that_others_described_stay_as_they_are(tmp_path: Path) -> None:
+    recipe = Recipe(experiment=loops(3))
+    path = tmp_path / "file.nd2"
+    name, described = (
+        "CustomDataVar|BinaryMetadata_v1!",
+        encode_layers([MaskLayer(name="Cells")], ["any"]).replace(
+            b"RleZipBinarySequence_1_v1", b"RleZipBinarySequence_7_v1"
+        ),
+    )
+    attributes = replace(recipe.attributes, frame_count=2)
+    with Nd2Writer(
+        path, attributes, experiment=loops(2), custom_chunks={name: described}
+    ) as writer:
+        recipe.put(writer, 0, 2)
+    with Nd2Writer.append(path, 1) as writer:
+        with pytest.raises(FormatError, match="no mask layer 'Cells'"):
+            writer.write_mask("Cells", 0, recipe.frames[0, :, :, 0])
+        recipe.put(writer, 2)
+    with Nd2Reader(path) as reader:
+        assert reader.read_chunk(name) == described
+
+
+def test_a_file_that_another_program_wrote_is_refused_and_untouched(tmp_path: Path) -> None:
+    genuine = load_golden_file().read_bytes()
+    path = tmp_path / "genuine.nd2"
+    path.write_bytes(genuine)
+    message = r"genuine\.nd2 was not written by nd2watch.*convert it .*or write .* to a new file"
+    with pytest.raises(FormatError, match=message):
+        Nd2Writer.append(path, 1)
+    assert path.read_bytes() == genuine
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # Cost

@@ -20,6 +20,7 @@ from nd2watch.nd2 import (
     XYPosLoop,
     ZStackLoop,
 )
+from nd2watch.nd2.extent import measured
 from tests.nd2.builders import assert_equal_pixels, random_frames, slow, write_nd2
 
 if TYPE_CHECKING:
@@ -30,8 +31,25 @@ if TYPE_CHECKING:
 
 PHASES = NETimeLoop(
     phases=(
-        TimeLoop(count=2, period_ms=100.0, duration_ms=100.0, name="before"),
-        TimeLoop(count=3, period_ms=2500.0, duration_ms=5000.0, start_ms=200.0, name="after é"),
+        TimeLoop(
+            count=2,
+            period_ms=100.0,
+            duration_ms=100.0,
+            period_min_ms=90.0,
+            period_mean_ms=100.0,
+            period_max_ms=110.0,
+            name="before",
+        ),
+        TimeLoop(
+            count=3,
+            period_ms=2500.0,
+            duration_ms=5000.0,
+            period_min_ms=2400.0,
+            period_mean_ms=2500.0,
+            period_max_ms=2600.0,
+            start_ms=200.0,
+            name="after é",
+        ),
     )
 )
 POSITIONS = XYPosLoop(
@@ -264,6 +282,7 @@ def test_random_experiments_read_back(
 ) -> None:
     frames = random_frames((experiment.frame_count, 2, 3, 2), seed=seed)
     rows = [FrameMetadata(time_ms=float(n)) for n in range(len(frames))]
+    experiment = measured(experiment, [row.time_ms for row in rows])
     path = tmp_path_factory.mktemp("experiment") / "file.nd2"
     write_nd2(path, frames, experiment, metadata=rows)
     assert_equal_pixels(path, frames)

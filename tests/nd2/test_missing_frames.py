@@ -164,13 +164,13 @@ def test_stage_columns_stay_when_only_missing_frames_have_no_place(tmp_path: Pat
     with Nd2Writer(path, attributes_of(frames), experiment=loops(times=3)) as writer:
         writer.write_frame(frames[0], FrameMetadata(time_ms=0.0, x_um=1.0, y_um=2.0, z_um=3.0))
         writer.skip_frame()
-        writer.write_frame(frames[2], FrameMetadata(time_ms=9.0, x_um=4.0, y_um=5.0, z_um=6.0))
+        writer.write_frame(frames[2], FrameMetadata(time_ms=2009.0, x_um=4.0, y_um=5.0, z_um=6.0))
     with Nd2Reader(path) as reader:
         rows = reader.frame_metadata()
     assert [(row.time_ms, row.x_um, row.z_um) for row in rows] == [
         (0.0, 1.0, 3.0),
-        (1.0, None, None),
-        (9.0, 4.0, 6.0),
+        (1000.0, None, None),
+        (2009.0, 4.0, 6.0),
     ]
 
 

@@ -6,14 +6,27 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from nd2watch.errors import FormatError, OutputExists
-from nd2watch.nd2 import recover
+from nd2watch.nd2 import Circle, MaskLayer, Nd2Reader, Roi, recover
 from nd2watch.nd2.chunk_writer import ChunkWriter
 from nd2watch.pending import remove_orphans
 from tests.nd2.builders import loops
-from tests.nd2.interrupted import RECIPES, Recipe, assert_shows, places_of, whole_frames
+from tests.nd2.interrupted import (
+    COLUMNS,
+    CUSTOM,
+    EVERYTHING,
+    PLATE,
+    PROVENANCE,
+    RECIPES,
+    TEXT,
+    Recipe,
+    assert_shows,
+    places_of,
+    whole_frames,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +66,52 @@ def test_all_frames_before_an_exception_can_be_recovered(
     assert (found.output, found.saved) == (tmp_path / "file.nd2", frames)
     assert_shows(found.output, recipe.frames[:frames])
     assert names(tmp_path) == ["file.nd2", "file.nd2.unfinished"]
+
+
+REGION = Roi(shape=Circle(center_x=3.0, center_y=2.0, radius=1.5), label="Nucleus")
+
+
+def fail_after(path: Path, recipe: Recipe, frames: int) -> None:
+    """Write some frames of a file with masks and a region, then fail."""
+    with recipe.writer(
+        path, keep_unfinished=True, mask_layers=[MaskLayer(name="Cells")], rois=[REGION]
+    ) as writer:
+        recipe.put(writer, 0, frames)
+        for index in (0, frames):
+            writer.write_mask("Cells", index, recipe.frames[index, :, :, 0] % 3)
+        raise RuntimeError("stop")
+
+
+@LEVELS
+@pytest.mark.parametrize("frames", [2, 3, 4, 5])
+def test_what_was_recorded_of_the_frames_before_an_exception_is_recovered(
+    tmp_path: Path, frames: int, level: int | None
+) -> None:
+    recipe = replace(EVERYTHING, level=level)  # three time points of two positions
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_after(tmp_path / "file.nd2", recipe, frames)
+    found = recover(tmp_path / "file.nd2.unfinished")
+    count = frames + frames % 2
+    assert (found.frame_count, found.missing) == (count, tuple(range(frames, count)))
+    expected = recipe.frames[:count].copy()
+    expected[frames:] = 0
+    assert_shows(found.output, expected)
+    with Nd2Reader(found.output) as reader:
+        assert reader.frame_metadata()[:frames] == recipe.rows[:frames]
+        assert reader.experiment.sizes == {"t": count // 2, "p": 2}
+        number, integer, text = COLUMNS
+        if count > frames:  # integers that frames lack can only be numbers
+            integer = replace(integer, kind="number")
+        assert reader.recorded_columns() == (number, integer, text)
+        assert reader.well_plate == PLATE
+        assert reader.text_info == TEXT
+        assert reader.provenance == PROVENANCE
+        assert {name: reader.read_chunk(name) for name in CUSTOM} == CUSTOM
+        assert reader.rois == (REGION,)
+        mask = reader.read_mask("Cells", 0)
+        assert mask is not None
+        assert np.array_equal(mask, recipe.frames[0, :, :, 0] % 3)
+        assert (reader.read_mask("Cells", frames) is not None) == (count > frames)
 
 
 @LEVELS

@@ -85,11 +85,13 @@ def sized(**changes: int) -> Make:
         pytest.param(lambda: Picture(channels=()), "must be there and differ", id="no channel"),
         pytest.param(lambda: Picture(channels=(DAPI, DAPI)), r"'DAPI', 'DAPI'", id="a name twice"),
         pytest.param(
-            lambda: Picture(channels=(DAPI,), pixel_size_um=0.0), "pixel size is 0.0", id="pixel 0"
+            lambda: Picture(channels=(DAPI,), pixel_size_um=0.0),
+            "pixel_size_um of the picture is 0.0",
+            id="pixel 0",
         ),
         pytest.param(
             lambda: Picture(channels=(DAPI,), pixel_size_um=INF),
-            "pixel size is inf",
+            "pixel_size_um of the picture is inf",
             id="pixel inf",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
@@ -264,14 +265,16 @@ def test_time_and_place_of_each_frame_read_back(tmp_path: Path) -> None:
         assert reader.frame_times_ms.tolist() == [row.time_ms for row in rows]
 
 
-def test_a_stage_column_is_left_out_unless_every_frame_has_it(tmp_path: Path) -> None:
+def test_a_stage_column_is_there_when_a_frame_has_it(tmp_path: Path) -> None:
     rows = [FrameMetadata(time_ms=0.0, x_um=1.0, z_um=2.0), FrameMetadata(time_ms=1.0, x_um=3.0)]
     frames = random_frames((2, 4, 5, 1))
     path = write_nd2(tmp_path / "file.nd2", frames, loops(times=2), metadata=rows)
     with nd2.ND2File(path) as file:
         events = file.events()
     assert [event["X Coord [µm]"] for event in events] == [1.0, 3.0]
-    assert not {"Y Coord [µm]", "Z Coord [µm]"} & set(events[0])
+    assert events[0]["Z Coord [µm]"] == 2.0
+    assert math.isnan(events[1]["Z Coord [µm]"])
+    assert "Y Coord [µm]" not in events[0]
 
 
 def test_frames_without_a_time_follow_each_other(tmp_path: Path) -> None:
