@@ -240,7 +240,9 @@ def _started(grid: Sequence[Sequence[FrameFile]], acquired: Sequence[datetime]) 
     if acquired:
         return min(acquired)
     changed = min(frame.key.mtime_ns for channels in grid for frame in channels)
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=changed // 1000)
+    return datetime.fromtimestamp(changed // 10**9, UTC).astimezone() + timedelta(
+        microseconds=changed // 1000 % 10**6
+    )
 
 
 def _frame_metadata(time_ms: float, channels: Sequence[FrameFile]) -> FrameMetadata:

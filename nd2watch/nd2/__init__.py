@@ -46,7 +46,7 @@ from nd2watch.nd2.loops import Loop, NETimeLoop, StagePosition, TimeLoop, XYPosL
 from nd2watch.nd2.masks import MaskLayer
 from nd2watch.nd2.optics import Optics
 from nd2watch.nd2.picture import Picture
-from nd2watch.nd2.provenance import Provenance
+from nd2watch.nd2.provenance import FrameSources, Provenance, SourceRecord
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.recover import Recovery, recover
 from nd2watch.nd2.roi_shapes import Circle, Ellipse, OtherShape, Point, Polygon, Polyline, Rectangle
@@ -62,6 +62,7 @@ __all__ = [
     "Ellipse",
     "Experiment",
     "FrameMetadata",
+    "FrameSources",
     "ImageAttributes",
     "Loop",
     "MaskLayer",
@@ -81,6 +82,7 @@ __all__ = [
     "Rectangle",
     "Roi",
     "RoiRole",
+    "SourceRecord",
     "StagePosition",
     "TextInfo",
     "TimeLoop",

@@ -38,7 +38,8 @@ class Picture:
     pixel_size_um : float, optional
         Edge of a pixel in the sample, um; None when unknown.
     started : datetime, optional
-        When relative time 0 was, with its time zone; None when unknown.
+        When relative time 0 was, with its time zone, in which the text information tells it; None
+        when unknown.
 
     Raises
     ------

@@ -132,7 +132,8 @@ class TextInfo:
         if not self.optics and picture.optics.magnification is not None:
             items[_OPTICS] = picture.optics.objective_name
         if picture.started is not None:
-            items[_DATE] = picture.started.astimezone().strftime("%m/%d/%Y  %H:%M:%S")
+            moment = picture.started
+            items[_DATE] = f"{moment:%m/%d}/{moment.year:04}  {moment:%H:%M:%S}"
         return {f"TextInfoItem_{index}": text for index, text in enumerate(items)}
 
     def check_optics(self, picture: Picture) -> None:

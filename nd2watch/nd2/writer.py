@@ -96,12 +96,6 @@ class Nd2Writer:
         that it cannot have; nothing is written then.
     OutputExists
         On entering the context, if `path` exists and `replace` is False.
-
-    Examples
-    --------
-    >>> with Nd2Writer("stack.nd2", attributes, experiment=experiment) as writer:
-    ...     for index, plane in enumerate(planes):
-    ...         writer.write_frame(plane, FrameMetadata(time_ms=100.0 * index))
     """
 
     def __init__(
