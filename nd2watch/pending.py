@@ -51,6 +51,8 @@ class PendingFile:
         self._keep = keep
         if not replace and os.path.lexists(final):
             raise OutputExists(_exists(final))
+        if final.is_dir():
+            raise OutputExists(f"{final} is a folder; name a file in it")
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = f"{final.name}.unfinished" if keep else f".nd2watch-{secrets.token_hex(8)}.tmp"
         self.path = final.parent / temporary
@@ -162,7 +164,10 @@ def remove_orphans(folder: Path) -> list[Path]:
 
 def _exists(final: Path) -> str:
     """Return the message for an output that is already there."""
-    return f"{final} exists already; move it away, choose another name, or allow to replace it"
+    return (
+        f"{final} exists already; move it away, choose another name, or allow to replace it"
+        " (-f, replace=True)"
+    )
 
 
 def _unfinished(path: Path) -> str:

@@ -142,7 +142,7 @@ RICH: dict[str, Any] = {
                     "period_ms": 0.0,
                     "duration_ms": 0.0,
                     **NO_PERIOD,
-                    "start_ms": 0.0,
+                    "start_ms": 4000.0,
                     "name": "",
                 },
             ],
@@ -241,9 +241,9 @@ LINES = """\
                fast: 2 time points, every 1 s, measured 2 s, lasting 2 s
                1 time point
   loop P       2 positions
-               1  A01  x 1000.5  y -2    z 3  um  PFS 120.5
-               2  B02  x 9000    y 8998  z 0  um
-  loop Z       2 planes, 0.25 um apart, bottom to top, home plane 1, Piezo
+               0  A01  x 1000.5  y -2    z 3  um  PFS 120.5
+               1  B02  x 9000    y 8998  z 0  um
+  loop Z       2 planes, 0.25 um apart, bottom to top, home index 0, Piezo
   channels     GFP    #00FF00  488/520.5 nm  fluorescence, spinning disk; exposure 50 ms;\
  pinhole 25 um; Zyla
                Light  #FFFFFF                brightfield, camera

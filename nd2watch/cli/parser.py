@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INTERRUPTED = 130
+_PIPE_CLOSED = 128 + 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,15 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 failed, 2 wrong usage, 75 try again later, 78 faulty configuration.
+        Exit status: 0 done, 1 failed, 2 wrong usage, 75 try again later, 78 faulty configuration,
+        141 the reader of the output has gone.
     """
     options = command_parser().parse_args(arguments)
     try:
         with host.exit_on_termination():
             status: int = options.command(options)
+            sys.stdout.flush()
     except Nd2WatchError as error:
         print(f"nd2watch: error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # who reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
     except OSError as error:
         print(f"nd2watch: error: {error}", file=sys.stderr)
         return 1

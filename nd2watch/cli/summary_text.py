@@ -89,7 +89,7 @@ def _phase(phase: dict[str, Any]) -> str:
 def _positions(loop: dict[str, Any]) -> list[str]:
     """Return the lines on stage positions."""
     rows = []
-    for number, place in enumerate(loop["positions"], 1):
+    for number, place in enumerate(loop["positions"]):
         stage = [f"{axis} {_number(place[f'{axis}_um'])}" for axis in "xyz"]
         pfs = [] if place["pfs_offset"] is None else [f"PFS {_number(place['pfs_offset'])}"]
         rows.append([f"{number}", place["name"], *stage, "um", *pfs])
@@ -100,7 +100,7 @@ def _stack(loop: dict[str, Any]) -> list[str]:
     """Return the line on planes."""
     way = "bottom to top" if loop["bottom_to_top"] else "top to bottom"
     parts = [f"{_many(loop['count'], 'plane')}, {_um(loop['step_um'])} apart, {way}"]
-    parts.append(f"home plane {loop['home_index'] + 1}")
+    parts.append(f"home index {loop['home_index']}")
     return [", ".join([*parts, loop["device"]] if loop["device"] else parts)]
 
 

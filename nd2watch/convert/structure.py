@@ -163,7 +163,7 @@ class Structure:
         if absent := [index for index in missing if index not in found]:
             self._fault(f"{_frames(absent)} missing: {_shown(absent)}")
         if blank := [index for index in missing if index in found]:
-            self.notes.append(f"{_frames(blank)} blank, as never taken: {_shown(blank)}")
+            self.notes.append(f"{_frames(blank)} blank, as not taken or lost: {_shown(blank)}")
         for index in sorted(found.keys() - set(there)):
             self._fault(f"there is a frame {index} beyond the {count} frames")
         return [index for index in there if found[index] not in self._broken]

@@ -41,6 +41,13 @@ def _is_real(number: object) -> bool:
     return isinstance(number, (int, float, np.integer, np.floating))
 
 
+def check_kind(value: object, name: str, kind: type | UnionType) -> None:
+    """Refuse an attribute of `value` that is not of `kind`."""
+    found = getattr(value, name)
+    if not isinstance(found, kind):
+        raise FormatError(f"{name} is {found!r}; it must be {getattr(kind, '__name__', kind)}")
+
+
 def make_whole(value: object, *names: str) -> None:
     """Turn attributes of the frozen `value`, named by `names`, into int; refuse fractions.
 

@@ -98,7 +98,10 @@ def read_map(file: BinaryIO) -> dict[str, ChunkPlace]:
     file.seek(size - spec.MAP_TRAILER.size)
     mark, offset = spec.MAP_TRAILER.unpack(file.read(spec.MAP_TRAILER.size))
     if mark != spec.MAP_END or not 0 < offset < size:
-        raise FormatError("the ND2 file has no chunk map; its writing was interrupted")
+        raise FormatError(
+            "the ND2 file has no chunk map: its writing was interrupted; `nd2watch recover` saves"
+            " its frames"
+        )
     start, data_size = _find_chunk(file, offset, spec.MAP_NAME)
     file.seek(start)
     return _decode_entries(file.read(data_size))

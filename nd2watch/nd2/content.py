@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
+from nd2watch.nd2.attributes import ImageAttributes
+from nd2watch.nd2.checks import check_kind, make_tuple
 from nd2watch.nd2.chunks import check_name
+from nd2watch.nd2.columns import RecordedColumn
+from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import measured, planned_time_ms
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.nd2.frame_meta import OWN_COLUMNS, FrameMetadata, FrameTable
 from nd2watch.nd2.hints import encode_hints
-from nd2watch.nd2.masks import LAYERS, encode_layers, mask_chunk_name, mask_tag
+from nd2watch.nd2.masks import LAYERS, MaskLayer, encode_layers, mask_chunk_name, mask_tag
+from nd2watch.nd2.picture import Picture
+from nd2watch.nd2.provenance import Provenance
 from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.pyramid_writer import write_pyramid
-from nd2watch.nd2.rois import ROIS, encode_rois
+from nd2watch.nd2.rois import ROIS, Roi, encode_rois
 from nd2watch.nd2.text_info import TextInfo
-from nd2watch.nd2.wells import FRAME_WELLS, PLATE
+from nd2watch.nd2.wells import FRAME_WELLS, PLATE, WellPlate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from types import UnionType
 
-    from nd2watch.nd2.attributes import ImageAttributes
     from nd2watch.nd2.chunk_spool import ChunkSpool
     from nd2watch.nd2.chunk_writer import ChunkWriter
-    from nd2watch.nd2.columns import RecordedColumn
-    from nd2watch.nd2.experiment import Experiment
     from nd2watch.nd2.lite_variant import Item
-    from nd2watch.nd2.masks import MaskLayer
-    from nd2watch.nd2.picture import Picture
-    from nd2watch.nd2.provenance import Provenance
-    from nd2watch.nd2.rois import Roi
-    from nd2watch.nd2.wells import WellPlate
 
 _OWN_PREFIXES: Final = (
     "ND2 ",
@@ -56,6 +57,17 @@ _OWN_CHUNKS: Final = frozenset(
         *(spec.custom_data_name(key) for key, _ in OWN_COLUMNS.values()),
     }
 )
+
+_KINDS: Final[dict[str, type | UnionType]] = {
+    "attributes": ImageAttributes,
+    "experiment": Experiment,
+    "picture": Picture,
+    "text_info": TextInfo,
+    "well_plate": WellPlate | None,
+    "provenance": Provenance | None,
+    "custom_chunks": Mapping,
+}
+_ITEMS: Final = {"recorded": RecordedColumn, "rois": Roi, "mask_layers": MaskLayer}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +100,10 @@ provenance, custom_chunks
     custom_chunks: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            check_kind(self, name, kind)
+        for name, kind in _ITEMS.items():
+            make_tuple(self, name, kind)
         frames, product = self.attributes.frame_count, self.experiment.frame_count
         if frames != product:
             sizes = " x ".join(f"{axis}={n}" for axis, n in self.experiment.sizes.items())
@@ -109,6 +125,7 @@ provenance, custom_chunks
     def _check_custom_chunks(self) -> None:
         """Refuse custom chunks that no file can have, or that the writer writes itself."""
         own = _OWN_CHUNKS | self._annotations().keys()
+        own |= {spec.custom_data_name(column.chunk_key()) for column in self.recorded}
         if self.well_plate is not None:
             own |= {PLATE, FRAME_WELLS}
         prefixes = (*_OWN_PREFIXES, *([LEVELS] if self.pyramid else ()))
@@ -169,6 +186,22 @@ provenance, custom_chunks
             names = [channel.name for channel in self.picture.channels]
             found[LAYERS] = encode_layers(self.mask_layers, names)
         return found
+
+    def mask_name(self, layer: str, index: int) -> str:
+        """Return the name of the chunk that holds the mask of frame `index`.
+
+        Raises
+        ------
+        FormatError
+            If there is no such layer or frame.
+        """
+        names = [known.name for known in self.mask_layers]
+        if layer not in names:
+            raise FormatError(f"there is no mask layer {layer!r} among {names}")
+        frames = self.attributes.frame_count
+        if not isinstance(index, int | np.integer) or not 0 <= index < frames:
+            raise FormatError(f"there is no frame {index!r} among {frames}")
+        return mask_chunk_name(mask_tag(names.index(layer)), int(index))
 
     def write_tail(
         self, writer: ChunkWriter, table: FrameTable, waiting: ChunkSpool | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -10,17 +11,17 @@ import numpy as np
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import spec
-from nd2watch.nd2.checks import check_finite
+from nd2watch.nd2.checks import check_finite, check_kind
 from nd2watch.nd2.columns import RecordedColumn, encode_tags
-from nd2watch.nd2.wells import FRAME_WELLS, PLATE, encode_frame_wells, encode_plate
+from nd2watch.nd2.wells import FRAME_WELLS, PLATE, Well, encode_frame_wells, encode_plate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
     from nd2watch.nd2.columns import RecordedValue
-    from nd2watch.nd2.wells import Well, WellPlate
+    from nd2watch.nd2.wells import WellPlate
 
 OWN_COLUMNS: Final = {
     "x_um": ("X", RecordedColumn(name="X Coord", unit="µm")),
@@ -65,6 +66,9 @@ class FrameMetadata:
     well: Well | None = None
 
     def __post_init__(self) -> None:
+        check_kind(self, "time_ms", int | float | np.integer | np.floating)
+        check_kind(self, "recorded", Mapping)
+        check_kind(self, "well", Well | None)
         check_finite(self, "time_ms", *OWN_COLUMNS)
 
 
@@ -141,6 +145,8 @@ class FrameTable:
             If a column was not declared, a value is not of its kind, or the well is not on the
             plate.
         """
+        if not isinstance(metadata, FrameMetadata):
+            raise FormatError(f"{metadata!r} is given for a frame; it must be FrameMetadata")
         if metadata.well is not None:
             if self._plate is None:
                 raise FormatError(f"a frame is in well {metadata.well.name}, but there is no plate")

@@ -142,6 +142,8 @@ def check_text(text: str, what: str) -> None:
     FormatError
         Names `what` the text is.
     """
+    if not isinstance(text, str):
+        raise FormatError(f"{what} is {text!r}; it must be text")
     _encode_text(text, what)
     if (found := _CONTROL.search(text)) is not None:
         raise FormatError(f"{what} holds the control character U+{ord(found.group()):04X}")

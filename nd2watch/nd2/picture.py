@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2.channel import UNKNOWN, Channel, known
-from nd2watch.nd2.checks import check_positive, make_tuple
+from nd2watch.nd2.checks import check_kind, check_positive, make_tuple
 from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import xml_bytes
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, find, get
@@ -64,6 +64,8 @@ class Picture:
                 " for every channel; write it to a file of its own, or as three channels"
             )
         check_positive(self, "the picture", "pixel_size_um")
+        check_kind(self, "optics", Optics)
+        check_kind(self, "started", datetime | None)
         if self.started is not None and self.started.tzinfo is None:
             raise FormatError("the start time has no time zone")
 

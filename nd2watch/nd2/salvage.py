@@ -148,8 +148,9 @@ def _tags(reader: Nd2Reader, notes: list[str]) -> dict[str, RecordedColumn]:
     """Return the columns that are described, by the key of their chunk."""
     if spec.CUSTOM_TAGS not in reader.chunks:
         notes.append(
-            "texts and recorded columns were not written yet; times are those stored with the"
-            " frames, stage positions those of the loops"
+            "texts, recorded columns, wells, regions, masks and custom chunks were not written yet,"
+            " if there were any; times are those stored with the frames, stage positions those of"
+            " the loops"
         )
         return {}
     return _read(lambda: decode_tags(reader.read_chunk(spec.CUSTOM_TAGS)), {}, notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -53,6 +54,7 @@ class FrameTiles:
         """
         if self._closed:
             raise FormatError("a tile came after its frame's block had been left")
+        y, x = operator.index(y), operator.index(x)  # those of numpy would overflow
         attributes = self._codec.attributes
         array = _with_components(tile)
         height, width = array.shape[:2]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import lite_variant
+from nd2watch.nd2.checks import make_whole
 from nd2watch.nd2.lite_variant import UInt32, check_text, find, get
 from nd2watch.nd2.zjson import inflated
 
@@ -66,6 +67,7 @@ class Well:
     column: int
 
     def __post_init__(self) -> None:
+        make_whole(self, "row", "column")
         if not (0 <= self.row < MAX_SIDE and 0 <= self.column < MAX_SIDE):
             raise FormatError(
                 f"row {self.row}, column {self.column} is no well; both count from 0"
@@ -127,6 +129,7 @@ class WellPlate:
     column_naming: str = ""
 
     def __post_init__(self) -> None:
+        make_whole(self, "rows", "columns")
         for axis in ("rows", "columns"):
             count = getattr(self, axis)
             if not 1 <= count <= MAX_SIDE:

@@ -14,7 +14,6 @@ from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.growth import plan_growth
 from nd2watch.nd2.mask_codec import encode_mask
-from nd2watch.nd2.masks import mask_chunk_name, mask_tag
 from nd2watch.nd2.open_file import OpenFile
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.text_info import TextInfo
@@ -43,8 +42,8 @@ class Nd2Writer:
 
     Frames go to a temporary file in the folder of `path`. Leaving the block normally completes
     the file, flushes it to disk, and gives it its name; leaving it by an exception removes it.
-    What a killed program leaves behind can be recovered, see `nd2watch.nd2.recover`.
-    An instance is for one thread and one file.
+    What a killed program leaves behind can be recovered, see `nd2watch.nd2.recover`. An instance
+    is for one thread and writes once.
 
     Parameters
     ----------
@@ -154,14 +153,14 @@ class Nd2Writer:
     ) -> Nd2Writer:
         """Return a writer that adds time points to a finished file.
 
-        What is there stays in place: new frames, then new metadata and a new chunk map follow
-        after it. Leaving the block by an exception restores the file; after a killed program
-        `nd2watch.nd2.recover` saves the old frames and those that were added.
+        What is there stays in place; new frames, metadata and a new chunk map follow after it.
+        Leaving the block by an exception restores the file; after a killed program `recover`
+        saves the old frames and those that were added. Mask layers take further masks.
 
         Parameters
         ----------
         path : str or path
-            The file; its outermost loop is over time.
+            A file of nd2watch; its outermost loop is over time.
         time_points : int
             How many are added.
         threads : int, optional
@@ -294,13 +293,8 @@ class Nd2Writer:
         FormatError
             If there is no such layer or frame, or the labels cannot be stored.
         """
-        names = [known.name for known in self._content.mask_layers]
-        if layer not in names:
-            raise FormatError(f"there is no mask layer {layer!r} among {names}")
-        if not 0 <= index < self.attributes.frame_count:
-            raise FormatError(f"there is no frame {index} among {self.attributes.frame_count}")
+        name = self._content.mask_name(layer, index)
         data = encode_mask(labels, self.attributes.shape[:2], f"mask {layer} of frame {index}")
-        name = mask_chunk_name(mask_tag(names.index(layer)), index)
         self._opened.waiting.put(name, data)
 
     def _next_index(self) -> int:

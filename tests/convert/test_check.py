@@ -208,7 +208,7 @@ class TestOtherFiles:
     def test_frames_that_were_never_taken_are_a_note(self, tmp_path: Path) -> None:
         check = check_file(write_frames(tmp_path / "a.nd2", list(range(7))))
         assert check.is_sound
-        assert "1 frame is blank, as never taken: 5" in check.notes
+        assert "1 frame is blank, as not taken or lost: 5" in check.notes
 
     def test_a_compressed_frame_that_does_not_inflate_is_named(self, tmp_path: Path) -> None:
         path = write_frames(tmp_path / "a.nd2", [0, 1, 2], zlib_level=1)

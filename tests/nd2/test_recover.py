@@ -147,7 +147,7 @@ def test_until_columns_are_written_times_are_the_frames_and_places_the_loops(
     recipe = replace(EVERYTHING, experiment=loops(2, 2, 3))
     found = recover(interrupted(tmp_path, recipe, TEXT_CHUNK))
     (note,) = found.notes
-    assert note.startswith("texts and recorded columns were not written yet")
+    assert note.startswith("texts, recorded columns, wells, regions, masks and custom chunks")
     with Nd2Reader(found.output) as reader:
         assert reader.frame_metadata() == [
             replace(row, exposure_ms=None, recorded={}, well=None) for row in recipe.rows

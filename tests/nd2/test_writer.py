@@ -304,7 +304,7 @@ def test_start_text_and_provenance_read_back(tmp_path: Path) -> None:
         text = theirs.text_info
         assert text["description"].endswith("Plate 7, 37 °C 😀\r\n")
         date = datetime.strptime(text["date"], "%m/%d/%Y  %H:%M:%S")
-        assert date.astimezone() == started
+        assert date.replace(tzinfo=started.tzinfo) == started
         assert ours.provenance == provenance
 
 
