@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from nd2watch.nd2.masks import MaskLayer
     from nd2watch.nd2.rois import Roi
     from nd2watch.nd2.wells import Well, WellPlate
-
-_FRAMES: Final = spec.frame_name(0).removesuffix("0!")
 
 
 class Nd2Reader(ChunkFile):
@@ -319,7 +317,7 @@ class Nd2Reader(ChunkFile):
         if spec.frame_name(index) in self._places:
             self._codec.check_size(self.stored_size(index), f"frame {index}")
             return
-        sizes = [p.data_size for name, p in self._places.items() if name.startswith(_FRAMES)]
+        sizes = [p.data_size for name, p in self._places.items() if name.startswith(spec.FRAMES)]
         if sizes:
             self._codec.check_size(max(sizes) - spec.FRAME_TIME.size, "the largest frame")
 
