@@ -35,11 +35,7 @@ if TYPE_CHECKING:
     from nd2watch.nd2.chunk_writer import ChunkWriter
     from nd2watch.nd2.lite_variant import Item
 
-_OWN_PREFIXES: Final = (
-    "ND2 ",
-    spec.FRAMES,
-    spec.skipped_name(0).partition("|0")[0],
-)
+_OWN_PREFIXES: Final = ("ND2 ", spec.FRAMES, spec.SKIPPED)
 _OWN_CHUNKS: Final = frozenset(
     {
         spec.ATTRIBUTES,

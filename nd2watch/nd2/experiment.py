@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from nd2watch.errors import FormatError
 from nd2watch.nd2.checks import make_tuple
 from nd2watch.nd2.lite_variant import Bool, UInt32, get
@@ -60,6 +62,12 @@ class Experiment:
     def is_in_usual_order(self) -> bool:
         """The loops nest as time, XY, Z."""
         return list(self.sizes) == sorted(self.sizes, key=_USUAL_ORDER.index)
+
+    def place_of(self, index: int) -> tuple[tuple[Loop, int], ...]:
+        """Return the loops, outermost first, each with the number of its point at frame `index`."""
+        counts = [loop.count for loop in self.loops]
+        at = np.unravel_index(index, counts) if counts else ()
+        return tuple(zip(self.loops, map(int, at), strict=True))
 
     def encode(self, *, hidden_positions: bool = False) -> dict[str, Item]:
         """Return the stored form of the outermost loop with the others nested in it.

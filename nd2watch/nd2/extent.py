@@ -130,13 +130,11 @@ def _measured(loop: TimeLoop, starts: Sequence[float], *, start_ms: float = 0.0)
 
 def planned_time_ms(experiment: Experiment, index: int) -> float:
     """Return when the time loop plans frame `index`, ms since the start; 0 without a time loop."""
-    counts = [loop.count for loop in experiment.loops]
-    at = np.unravel_index(index, counts) if counts else ()
-    for loop, point in zip(experiment.loops, at, strict=True):
+    for loop, point in experiment.place_of(index):
         if isinstance(loop, TimeLoop):
-            return loop.start_ms + int(point) * loop.period_ms
+            return loop.start_ms + point * loop.period_ms
         if isinstance(loop, NETimeLoop):
-            return _planned_in_phases(loop, int(point))
+            return _planned_in_phases(loop, point)
     return 0.0
 
 

@@ -29,6 +29,7 @@ OWN_COLUMNS: Final = {
     "z_um": ("Z", RecordedColumn(name="Z Coord", unit="µm")),
     "exposure_ms": ("Camera_ExposureTime1", RecordedColumn(name="Exposure Time", unit="ms")),
 }
+_STAGE_KEYS: Final = frozenset("XYZ")
 _SHOWN_BY_READERS: Final = frozenset(
     {"Time [s]", "Index", "T Index", "P Index", "Z Index", "Z-Series", "Position Name", "Events"}
 )
@@ -125,7 +126,7 @@ class FrameTable:
     @property
     def stage_um(self) -> dict[str, npt.NDArray[np.float64]]:
         """The stage columns that are written, um, shape (frame,)."""
-        return {key: np.frombuffer(data, "<f8") for key, _, data in self._known() if key in "XYZ"}
+        return {key: values for key, _, values in self._own_known() if key in _STAGE_KEYS}
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -190,9 +191,9 @@ class FrameTable:
         A column of stage positions or exposures is written when a frame has a value; it is NaN
         for those that have none.
         """
-        columns = {key: column for key, column, _ in self._known()}
-        yield spec.CUSTOM_TAGS, encode_tags(columns, len(self))
-        for key, _, data in self._known():
+        known = list(self._known())
+        yield spec.CUSTOM_TAGS, encode_tags({key: column for key, column, _ in known}, len(self))
+        for key, _, data in known:
             yield spec.custom_data_name(key), data
         yield spec.custom_data_name("AcqTimesCache"), _doubles(self._times)
         yield spec.custom_data_name("AcqTimes2Cache"), bytes(8 * len(self))
@@ -206,15 +207,21 @@ class FrameTable:
     def _known(self) -> Iterator[tuple[str, RecordedColumn, bytes]]:
         """Yield key, description and data of the columns that are written."""
         keys = {key for key, _ in OWN_COLUMNS.values()}
-        for name, (key, column) in OWN_COLUMNS.items():
-            if not np.isnan(np.asarray(self._own[name])).all():
-                yield key, column, _doubles(self._own[name])
+        for key, column, values in self._own_known():
+            yield key, column, values.astype("<f8").tobytes()
         for number, column in enumerate(self._recorded.values()):
             key = column.chunk_key()
             while key in keys:
                 key = f"{key}_{number}"
             keys.add(key)
             yield key, column, column.encode(self._values[column.name])
+
+    def _own_known(self) -> Iterator[tuple[str, RecordedColumn, npt.NDArray[np.float64]]]:
+        """Yield key, description and values of the stage positions and exposures of frames."""
+        for name, (key, column) in OWN_COLUMNS.items():
+            values = np.asarray(self._own[name])
+            if not np.isnan(values).all():
+                yield key, column, values
 
 
 def _doubles(column: array[float]) -> bytes:

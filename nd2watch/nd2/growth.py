@@ -14,7 +14,6 @@ from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.extent import resized
 from nd2watch.nd2.loops import NETimeLoop, TimeLoop
 from nd2watch.nd2.masks import LAYERS, encode_layers
-from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.pending import GrowingFile
 
@@ -99,7 +98,7 @@ def plan_growth(path: Path, time_points: int) -> Growth:
             recorded=reader.recorded_columns(),
             well_plate=reader.well_plate,
             mask_layers=_layers(reader),
-            pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
+            pyramid=reader.has_pyramid,
         )
         keys = reader.column_keys()
         table = content.new_table()

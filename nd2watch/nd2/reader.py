@@ -20,6 +20,7 @@ from nd2watch.nd2.mask_codec import decode_mask
 from nd2watch.nd2.masks import LAYERS, decode_layers, mask_chunk_name
 from nd2watch.nd2.picture import Picture
 from nd2watch.nd2.provenance import Provenance
+from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.rois import ROIS, decode_rois
 from nd2watch.nd2.text_info import TextInfo
 from nd2watch.nd2.wells import FRAME_WELLS, PLATE, decode_frame_wells, decode_plate
@@ -153,6 +154,11 @@ class Nd2Reader(ChunkFile):
             size = self._file.seek(0, os.SEEK_END)
         if 8 * count > size:
             raise FormatError(f"the file is too small for {count} frames")
+
+    @property
+    def has_pyramid(self) -> bool:
+        """There are smaller versions of frames."""
+        return any(name.startswith(LEVELS) for name in self._places)
 
     @property
     def frame_times_ms(self) -> npt.NDArray[np.float64]:

@@ -15,7 +15,6 @@ from nd2watch.nd2.content import FileContent
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import resized
 from nd2watch.nd2.loops import NETimeLoop, TimeLoop
-from nd2watch.nd2.pyramid import LEVELS
 from nd2watch.nd2.reader import Nd2Reader
 from nd2watch.nd2.salvage import salvage
 from nd2watch.nd2.text_info import TextInfo
@@ -250,7 +249,7 @@ def _content(
         text_info=texts,
         recorded=tuple(found.columns),
         well_plate=found.well_plate,
-        pyramid=any(name.startswith(LEVELS) for name in reader.chunks),
+        pyramid=reader.has_pyramid,
     )
 
 

@@ -258,14 +258,13 @@ def _has_places(experiment: Experiment) -> bool:
 
 def _place(experiment: Experiment, index: int) -> dict[str, float]:
     """Return the stage position of a frame, as far as the loops say it."""
-    counts = tuple(loop.count for loop in experiment.loops)
-    at = [int(number) for number in np.unravel_index(index, counts)] if counts else []
+    points = experiment.place_of(index)
     place: dict[str, float] = {}
-    for loop, number in zip(experiment.loops, at, strict=True):
+    for loop, number in points:
         if isinstance(loop, XYPosLoop):
             point = loop.positions[number]
             place = {"x_um": point.x_um, "y_um": point.y_um, "z_um": point.z_um}
-    for loop, number in zip(experiment.loops, at, strict=True):
+    for loop, number in points:
         if isinstance(loop, ZStackLoop) and place:
             place["z_um"] += loop.height_um(number)
     return place

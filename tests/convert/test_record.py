@@ -61,16 +61,16 @@ def test_the_description_tells_it_in_words(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("given", ["in", "../work/in", "./in/../in"])
+@pytest.mark.parametrize("given", ["in", "../lab/in", "./in/../in"])
 def test_the_folder_is_absolute_however_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    work = (tmp_path / "work").resolve()
-    write(work / "in", WHAT)
-    monkeypatch.chdir(work)
+    lab = (tmp_path / "lab").resolve()
+    write(lab / "in", WHAT)
+    monkeypatch.chdir(lab)
     convert_folder(given, "o.nd2", layout_of(WHAT))
-    provenance = provenance_of(work / "o.nd2")
-    assert provenance.folder == (work / "in").as_posix()
+    provenance = provenance_of(lab / "o.nd2")
+    assert provenance.folder == (lab / "in").as_posix()
     assert provenance.frames[0].sources[0].name == "img_t001_xy01_z001_cDAPI.tif"
 
 
