@@ -182,7 +182,7 @@ def _assumptions(
         yield "the pixel size is unknown; the file is not calibrated"
     if z_count > 1 and _z_step(sequence, grid, z_count) is None:
         yield "the Z step is unknown; 1 um is written"
-    if p_count > 1 and info.stage_um is None:
+    if p_count > 1 and info.plane(0).stage_um is None:
         yield "stage positions are unknown; 0 is written"
     if not timed:
         start_only = calibration.period_ms is not None or t_count == 1
@@ -230,7 +230,7 @@ def _distinct(times: Sequence[float]) -> list[float]:
 
 def _acquired(grid: Sequence[Sequence[FrameFile]]) -> list[datetime]:
     """Return when each frame was taken, its earliest channel; nothing unless all files tell."""
-    moments = [[frame.info.acquired for frame in channels] for channels in grid]
+    moments = [[frame.info.plane(0).acquired for frame in channels] for channels in grid]
     known = [[moment for moment in times if moment is not None] for times in moments]
     return [min(times) for times in known] if moments == known else []
 
@@ -255,7 +255,7 @@ def _frame_metadata(time_ms: float, channels: Sequence[FrameFile]) -> FrameMetad
 
 def _stage(channels: Sequence[FrameFile]) -> dict[str, float]:
     """Return the stage position of a frame's first channel, by field of `FrameMetadata`."""
-    stage = channels[0].info.stage_um or (None, None, None)
+    stage = channels[0].info.plane(0).stage_um or (None, None, None)
     named = zip(("x_um", "y_um", "z_um"), stage, strict=True)
     return {name: value for name, value in named if value is not None}
 

@@ -1,63 +1,155 @@
-"""What is known of a frame file before its pixels are read."""
+"""What is known of a file of planes before their pixels are read."""
 
 from __future__ import annotations
 
-import os
-import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+import re
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     import numpy as np
+    import numpy.typing as npt
+
+    from nd2watch.sources.files import FileKey
+
+PAGES: Final = "?"
+"""Axis of the planes in a file that does not say what they are."""
+
+_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def above_zero(value: object) -> float | None:
+    """Return a number of a header as float, None when it is none, not finite, or not above 0."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 < number < math.inf else None
+
+
+def finite(value: object) -> float | None:
+    """Return a number of a header as float, None when it is none or not finite."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def plain_text(text: object) -> str:
+    """Return a text of a header on one line, without control characters; empty for no text."""
+    return _NO_TEXT.sub(" ", text).strip() if isinstance(text, str) else ""
+
+
+def _clean(value: ChannelInfo | OpticsInfo) -> None:
+    """Make texts plain, and numbers that are not above 0 unknown."""
+    for each in fields(value):
+        found = getattr(value, each.name)
+        if isinstance(found, str):
+            object.__setattr__(value, each.name, plain_text(found))
+        elif each.name not in ("color", "modality"):
+            object.__setattr__(value, each.name, above_zero(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileKey:
-    """Identity of a file's content as far as the file system tells.
+class ChannelInfo:
+    """What a file tells of one channel; None or empty where it tells nothing.
+
+    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
 
     Attributes
     ----------
-    size : int
-        Bytes.
-    mtime_ns, ctime_ns : int
-        Last change of content and of the entry, ns. Compared for equality only: clocks of file
-        servers differ.
-    inode, device : int
-        Which file it is.
+    name : str
+        Its name.
+    color : int, optional
+        Display colour as 0xRRGGBB.
+    excitation_nm, emission_nm : float, optional
+        Wavelengths, nm.
+    exposure_ms : float, optional
+        Exposure time, ms.
+    modality : tuple of str
+        Names of the flags of `nd2watch.nd2.Modality`, in lower case, that together are it.
+    pinhole_um : float, optional
+        Diameter of the pinhole, um.
+    camera : str
+        Name of the camera or detector.
     """
 
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
+    name: str = ""
+    color: int | None = None
+    excitation_nm: float | None = None
+    emission_nm: float | None = None
+    exposure_ms: float | None = None
+    modality: tuple[str, ...] = ()
+    pinhole_um: float | None = None
+    camera: str = ""
 
-    def same_content(self, other: FileKey) -> bool:
-        """Return whether the content is the same as far as size and change time tell."""
-        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+    def __post_init__(self) -> None:
+        _clean(self)
+        if self.color is not None and not 0 <= self.color <= 0xFFFFFF:
+            object.__setattr__(self, "color", None)
 
-    @classmethod
-    def of_status(cls, status: os.stat_result) -> FileKey:
-        """Return the key in a result of `os.stat`."""
-        return cls(
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
-            inode=status.st_ino,
-            device=status.st_dev,
-        )
 
-    @classmethod
-    def of_path(cls, path: Path) -> FileKey | None:
-        """Return the key of a regular file, None when there is none; links are not followed."""
-        try:
-            status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - no pathlib twin raises less
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return cls.of_status(status) if stat.S_ISREG(status.st_mode) else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpticsInfo:
+    """What a file tells of the optics; None or empty where it tells nothing.
+
+    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
+
+    Attributes
+    ----------
+    objective_name : str
+        Such as "Plan Apo 60x Oil".
+    magnification, numerical_aperture : float, optional
+        Of the objective.
+    immersion_index : float, optional
+        Refractive index of the immersion medium.
+    zoom : float, optional
+        Further magnification between objective and camera.
+    """
+
+    objective_name: str = ""
+    magnification: float | None = None
+    numerical_aperture: float | None = None
+    immersion_index: float | None = None
+    zoom: float | None = None
+
+    def __post_init__(self) -> None:
+        _clean(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneInfo:
+    """What a file tells of one plane; None where it tells nothing.
+
+    Attributes
+    ----------
+    acquired : datetime, optional
+        When it was taken, with its time zone.
+    time_ms : float, optional
+        The same, ms since the start of the acquisition that the file is of.
+    stage_um : tuple of float, optional
+        Stage position (X, Y, Z), um; Z may be unknown.
+    exposure_ms : float, optional
+        Exposure time, ms, where it is not that of the channel.
+    """
+
+    acquired: datetime | None = None
+    time_ms: float | None = None
+    stage_um: tuple[float, float, float | None] | None = None
+    exposure_ms: float | None = None
+
+
+_UNKNOWN_PLANE: Final = PlaneInfo()
+_UNKNOWN_CHANNEL: Final = ChannelInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +163,29 @@ class SourceInfo:
     dtype : numpy.dtype
         Sample type, native byte order: boolean, integer or real.
     rgb : bool
-        The frame has red, green and blue samples, shape (Y, X, 3); else one sample, shape (Y, X).
-    acquired : datetime, optional
-        When the frame was taken, with its time zone.
+        Planes have red, green and blue samples, shape (Y, X, 3); else one sample, shape (Y, X).
+    axes : tuple of (str, int)
+        Axes of the planes and their sizes, outermost first: ``t``, ``p``, ``z``, ``c``, or `PAGES`
+        for planes of unknown meaning; each once, of at least 2 points. Empty for one plane. Planes
+        are numbered in row-major order of the axes.
+    channels : tuple of ChannelInfo
+        One for each point of axis ``c``, one for all planes without such an axis, or none.
+    positions : tuple of str
+        Names of the points of axis ``p``, of the one position without such an axis, or none.
+    optics : OpticsInfo
+        The optics.
     pixel_size_um : float, optional
         Edge of a pixel in the sample, um.
-    stage_um : tuple of float, optional
-        Stage position (X, Y, Z), um; Z may be unknown.
+    z_step_um : float, optional
+        Distance of Z planes, um.
+    period_ms : float, optional
+        Time from one time point to the next, ms.
+    started : datetime, optional
+        When time 0 of the planes was, with its time zone.
+    planes : tuple of PlaneInfo
+        One for each plane, or none.
+    bits_significant : int, optional
+        Bits of a sample that the camera fills, where it is known that others are zero.
     tail_is_zero : bool
         The end of the pixel data is all zero, as in a file that is not filled yet.
     """
@@ -86,20 +194,73 @@ class SourceInfo:
     width: int
     dtype: np.dtype[np.generic]
     rgb: bool = False
-    acquired: datetime | None = None
+    axes: tuple[tuple[str, int], ...] = ()
+    channels: tuple[ChannelInfo, ...] = ()
+    positions: tuple[str, ...] = ()
+    optics: OpticsInfo = field(default_factory=OpticsInfo)
     pixel_size_um: float | None = None
-    stage_um: tuple[float, float, float | None] | None = None
+    z_step_um: float | None = None
+    period_ms: float | None = None
+    started: datetime | None = None
+    planes: tuple[PlaneInfo, ...] = ()
+    bits_significant: int | None = None
     tail_is_zero: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_size_um", "z_step_um", "period_ms"):
+            object.__setattr__(self, name, above_zero(getattr(self, name)))
+        object.__setattr__(self, "axes", tuple((a, n) for a, n in self.axes if n > 1))
+        object.__setattr__(self, "positions", tuple(plain_text(name) for name in self.positions))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the pixels: (Y, X), or (Y, X, 3) for RGB."""
+        """Shape of a plane: (Y, X), or (Y, X, 3) for RGB."""
         return (self.height, self.width, 3) if self.rgb else (self.height, self.width)
+
+    @property
+    def plane_count(self) -> int:
+        """Planes in the file."""
+        return math.prod(size for _, size in self.axes)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each axis that has more than one point."""
+        return dict(self.axes)
 
     @property
     def format_text(self) -> str:
         """Size and dtype for messages, like ``512 x 512 uint16``."""
         return f"{self.width} x {self.height} {'RGB ' * self.rgb}{self.dtype}"
+
+    @property
+    def axes_text(self) -> str:
+        """Axes for messages, like ``t=3 z=5``, or ``7 pages``; empty for one plane."""
+        return " ".join(f"{n} pages" if axis == PAGES else f"{axis}={n}" for axis, n in self.axes)
+
+    def plane(self, index: int) -> PlaneInfo:
+        """Return what the file tells of a plane."""
+        return self.planes[index] if self.planes else _UNKNOWN_PLANE
+
+    def index_of(self, place: dict[str, int]) -> int:
+        """Return the number of the plane at a place, given by the point on each axis."""
+        index = 0
+        for axis, size in self.axes:
+            index = index * size + place.get(axis, 0)
+        return index
+
+    def place_of(self, index: int) -> dict[str, int]:
+        """Return the point on each axis at which a plane is."""
+        place = {}
+        for axis, size in reversed(self.axes):
+            index, place[axis] = divmod(index, size)
+        return place
+
+    def channel(self, index: int) -> ChannelInfo:
+        """Return what the file tells of the channel of a plane."""
+        if not self.channels:
+            return _UNKNOWN_CHANNEL
+        at = self.place_of(index).get("c", 0)
+        return self.channels[at] if at < len(self.channels) else _UNKNOWN_CHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +280,53 @@ class FrameFile:
     path: Path
     key: FileKey
     info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePlane:
+    """One plane of a frame file.
+
+    Attributes
+    ----------
+    file : FrameFile
+        The file.
+    index : int
+        Number of the plane in it.
+    """
+
+    file: FrameFile
+    index: int = 0
+
+    @property
+    def info(self) -> PlaneInfo:
+        """What the file tells of the plane."""
+        return self.file.info.plane(self.index)
+
+    @property
+    def channel(self) -> ChannelInfo:
+        """What the file tells of its channel."""
+        return self.file.info.channel(self.index)
+
+    def __str__(self) -> str:
+        several = self.file.info.plane_count > 1
+        return f"{self.file.path} plane {self.index}" if several else str(self.file.path)
+
+
+class OpenSource(Protocol):
+    """An open file of planes; each format has a class of this kind."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the header of the file says."""
+        ...
+
+    def read(self, plane: int) -> npt.NDArray[Any]:
+        """Return the pixels of a plane, shape ``info.shape``, dtype ``info.dtype``.
+
+        It may raise whatever the library behind it raises for damaged data.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what was opened; the file that was handed over stays open."""
+        ...

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import tifffile
 
-from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
-from nd2watch.sources.base import FileKey, FrameFile, SourceInfo
+from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.base import PlaneInfo, SourceInfo
+from nd2watch.sources.files import key_of
 from nd2watch.sources.metaseries import PlaneRecord, read_plane_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -35,95 +32,43 @@ _PLANAR: Final = "SYX"
 _RGB_AXES: Final = ("YXS", _PLANAR)
 
 
-def open_frame(path: Path) -> FrameFile:
-    """Read the header of a frame file and check that all of its pixel data can be there.
-
-    No pixels are decoded.
-
-    Raises
-    ------
-    FrameIncomplete
-        If the file is missing, cut short, or looks as if it is still being written.
-    FrameUnreadable
-        If it is no TIFF file, or one that holds something else than one plane
-        of real numbers, or one RGB image.
-    """
-    with _opened(path) as file:
-        key = FileKey.of_status(os.fstat(file.fileno()))
-        _check_start(path, file, key.size)
-        with _parsed(path, file, FrameIncomplete) as tiff:
-            info = _read_info(path, tiff, file, key.size)
-    return FrameFile(path=path, key=key, info=info)
-
-
-def read_frame(frame: FrameFile) -> npt.NDArray[Any]:
-    """Return the pixels of a frame, shape (Y, X), or (Y, X, 3) for RGB.
-
-    Raises
-    ------
-    SourceChanged
-        If the file is not the one that `open_frame` saw, or changed while it was read.
-    FrameUnreadable
-        If its pixels cannot be decoded.
-    """
-    path = frame.path
-    try:
-        with _opened(path) as file:
-            before = FileKey.of_status(os.fstat(file.fileno()))
-            with _parsed(path, file, FrameUnreadable) as tiff:
-                page = tiff.pages.first
-                pixels = page.asarray()
-                if page.axes == _PLANAR:
-                    pixels = np.moveaxis(pixels, 0, 2)
-            after = FileKey.of_status(os.fstat(file.fileno()))
-    except FrameIncomplete as error:
-        raise SourceChanged(f"{error} (it was whole before)", path) from error
-    if before != frame.key or after != frame.key:
-        raise SourceChanged(f"{path} changed while it was converted; it is read again", path)
-    if pixels.shape != frame.info.shape or pixels.dtype != frame.info.dtype:
-        raise FrameUnreadable(
-            f"{path} decodes to {pixels.shape} {pixels.dtype}, not to {frame.info.format_text}",
-            path,
-        )
-    return np.asarray(pixels)
-
-
-def encode_frame(
-    pixels: npt.NDArray[np.generic], compression: Literal["none", "zlib", "lzw"] = "none"
-) -> bytes:
-    """Return a TIFF file that holds one plane.
+class TiffSource:
+    """An open TIFF file.
 
     Parameters
     ----------
-    pixels : array, shape (Y, X)
-        The plane.
-    compression : {"none", "zlib", "lzw"}
-        Compression of the pixel data.
+    path : Path
+        Its name.
+    file : BinaryIO
+        The open file.
+
+    Attributes
+    ----------
+    info : SourceInfo
+        What its header says.
     """
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="minisblack",
-        metadata=None,
-        compression=None if compression == "none" else compression,
-    )
-    return buffer.getvalue()
 
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        size = key_of(file).size
+        _check_start(path, file, size)
+        with _Complaints(path):
+            self._tiff = tifffile.TiffFile(file, name=path.name)
+            if not self._tiff.pages:
+                raise FrameIncomplete(f"{path} holds no image yet", path)
+            self.info = _read_info(path, self._tiff, file, size)
+        self._path = path
 
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading, following no link."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        # O_NONBLOCK: a FIFO under a frame's name must not hold us up.
-        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError as error:
-        raise FrameIncomplete(f"{path} is not there (any more)", path) from error
-    with os.fdopen(descriptor, "rb") as file:
-        if FileKey.of_path(path) is None:
-            raise FrameUnreadable(f"{path} is not a regular file", path)
-        yield file
+    def read(self, plane: int) -> npt.NDArray[Any]:
+        """Return the pixels of a plane."""
+        del plane
+        with _Complaints(self._path):
+            page = self._tiff.pages.first
+            pixels: npt.NDArray[Any] = page.asarray()
+        return np.moveaxis(pixels, 0, 2) if page.axes == _PLANAR else pixels
+
+    def close(self) -> None:
+        """Release the parsed file."""
+        self._tiff.close()
 
 
 def _check_start(path: Path, file: BinaryIO, size: int) -> None:
@@ -137,26 +82,6 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
         raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}", path)
     if size < SMALLEST_TIFF:
         raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
-
-
-@contextmanager
-def _parsed(path: Path, file: BinaryIO, damage: type[SourceError]) -> Iterator[tifffile.TiffFile]:
-    """Yield the parsed file; what tifffile raises or logs as an error becomes `damage`."""
-    with _Complaints() as complaints:
-        try:
-            # tifffile raises many kinds: struct.error, ValueError, codec errors, MemoryError, ...
-            with tifffile.TiffFile(file, name=path.name) as tiff:
-                if not tiff.pages:
-                    raise damage(f"{path} holds no image yet", path)
-                yield tiff
-        except (SourceError, OSError):
-            raise
-        except Exception as error:
-            raise damage(
-                f"{path} is damaged or cut short: {type(error).__name__}: {error}", path
-            ) from error
-    if complaints.messages:
-        raise damage(f"{path} is damaged or cut short: {complaints.messages[0]}", path)
 
 
 def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -> SourceInfo:
@@ -191,9 +116,8 @@ def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -
         width=page.imagewidth,
         dtype=np.dtype(page.dtype),
         rgb=rgb,
-        acquired=record.acquired,
         pixel_size_um=record.pixel_size_um,
-        stage_um=record.stage_um,
+        planes=(PlaneInfo(acquired=record.acquired, stage_um=record.stage_um),),
         tail_is_zero=page.compression == _NO_COMPRESSION
         and _is_zero(file, page.dataoffsets[-1], end),
     )
@@ -207,21 +131,23 @@ def _is_zero(file: BinaryIO, start: int, end: int) -> bool:
 
 
 class _Complaints(logging.Handler):
-    """Collects what tifffile logs as an error on this thread; it often does not raise."""
+    """Raises what tifffile logs as an error on this thread; it often does not raise."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(logging.ERROR)
-        self.messages: list[str] = []
+        self._path = path
+        self._messages: list[str] = []
         self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
         if record.thread == self._thread:
-            self.messages.append(record.getMessage())
+            self._messages.append(record.getMessage())
 
-    def __enter__(self) -> _Complaints:
+    def __enter__(self) -> None:
         logging.getLogger("tifffile").addHandler(self)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         logging.getLogger("tifffile").removeHandler(self)
+        if self._messages and kind is None:
+            raise ValueError(self._messages[0])

@@ -53,9 +53,9 @@ def test_reads_time_calibration_and_stage_position_of_metaseries(tmp_path: Path)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise(1), description=METASERIES, software="MetaSeries", metadata=None)
     info = open_frame(path).info
-    assert info.acquired == datetime(2024, 4, 22, 9, 57, 37, 294000).astimezone()
+    assert info.plane(0).acquired == datetime(2024, 4, 22, 9, 57, 37, 294000).astimezone()
     assert info.pixel_size_um == 0.65
-    assert info.stage_um == (68300.0, 27625.7, 9319.72)
+    assert info.plane(0).stage_um == (68300.0, 27625.7, 9319.72)
 
 
 def test_a_damaged_metaseries_record_costs_only_the_record(tmp_path: Path) -> None:
@@ -63,14 +63,14 @@ def test_a_damaged_metaseries_record_costs_only_the_record(tmp_path: Path) -> No
     broken = METASERIES.replace("</PlaneInfo>", "<oops")
     tifffile.imwrite(path, noise(1), description=broken, software="MetaSeries", metadata=None)
     frame = open_frame(path)
-    assert frame.info.stage_um is None
+    assert frame.info.plane(0).stage_um is None
     np.testing.assert_array_equal(read_frame(frame), noise(1))
 
 
 def test_the_datetime_tag_is_no_acquisition_time(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise(1), datetime=datetime(2026, 1, 2, 3, 4, 5), metadata=None)
-    assert open_frame(path).info.acquired is None
+    assert open_frame(path).info.plane(0).acquired is None
 
 
 def test_sees_that_the_end_of_an_uncompressed_frame_is_still_zero(tmp_path: Path) -> None:

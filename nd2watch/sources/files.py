@@ -1,0 +1,101 @@
+"""Files as the file system knows them: their identity, and how they are opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nd2watch.errors import FrameIncomplete, FrameUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileKey:
+    """Identity of a file's content as far as the file system tells.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    mtime_ns, ctime_ns : int
+        Last change of content and of the entry, ns. Compared for equality only: clocks of file
+        servers differ.
+    inode, device : int
+        Which file it is.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+    def same_content(self, other: FileKey) -> bool:
+        """Return whether the content is the same as far as size and change time tell."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+    @classmethod
+    def of_status(cls, status: os.stat_result) -> FileKey:
+        """Return the key in a result of `os.stat`."""
+        return cls(
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            ctime_ns=status.st_ctime_ns,
+            inode=status.st_ino,
+            device=status.st_dev,
+        )
+
+    @classmethod
+    def of_path(cls, path: Path) -> FileKey | None:
+        """Return the key of a regular file, None when there is none; links are not followed."""
+        try:
+            status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - no pathlib twin raises less
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return cls.of_status(status) if stat.S_ISREG(status.st_mode) else None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file for reading, following no link.
+
+    Raises
+    ------
+    FrameIncomplete
+        If it is not there.
+    FrameUnreadable
+        If it is no regular file.
+    """
+    file = open_regular(path)
+    with file:
+        yield file
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Return a regular file, opened for reading, as `opened` does."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        # O_NONBLOCK: a FIFO under a frame's name must not hold us up.
+        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise FrameIncomplete(f"{path} is not there (any more)", path) from error
+    file = os.fdopen(descriptor, "rb")
+    try:
+        if FileKey.of_path(path) is None:
+            raise FrameUnreadable(f"{path} is not a regular file", path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def key_of(file: BinaryIO) -> FileKey:
+    """Return the identity of an open file."""
+    return FileKey.of_status(os.fstat(file.fileno()))
