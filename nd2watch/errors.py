@@ -76,7 +76,7 @@ class FrameUnreadable(SourceError):
     """A frame file is not an image that nd2watch can convert."""
 
 
-class FrameMismatch(SourceError):
+class FrameMismatch(SourceError, ValueError):
     """A frame's size or dtype differs from the other frames of its sequence."""
 
 
@@ -87,7 +87,7 @@ class SourceChanged(SourceError):
     retryable = True
 
 
-class LayoutError(Nd2WatchError):
+class LayoutError(Nd2WatchError, ValueError):
     """File names do not fit the configured layout."""
 
 

@@ -2,19 +2,23 @@
 
 from nd2watch.convert.check import FileCheck, check_file
 from nd2watch.convert.folder import collect_folder, convert_folder
-from nd2watch.convert.plan import ConversionPlan, plan_conversion
+from nd2watch.convert.pixels import read_frames
+from nd2watch.convert.plan import ConversionPlan, plan_conversion, plan_frames
 from nd2watch.convert.run import ConversionResult, convert
-from nd2watch.convert.verify import holds_sequence, read_components
+from nd2watch.convert.stated import StatedMetadata
+from nd2watch.convert.verify import holds_sequence
 
 __all__ = [
     "ConversionPlan",
     "ConversionResult",
     "FileCheck",
+    "StatedMetadata",
     "check_file",
     "collect_folder",
     "convert",
     "convert_folder",
     "holds_sequence",
     "plan_conversion",
-    "read_components",
+    "plan_frames",
+    "read_frames",
 ]

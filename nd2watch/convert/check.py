@@ -118,12 +118,16 @@ class _Check:
     def run(self, progress: Callable[[int, int], None] | None) -> FileCheck:
         """Check every frame, and return what was found."""
         self._compare_counts()
-        for number, index in enumerate(self._frames, 1):
-            self._check_frame(index)
+        try:
+            for number, index in enumerate(self._frames, 1):
+                self._check_frame(index)
+                if self._sources is not None:
+                    self._problems += self._sources.compare(index)
+                if progress is not None:
+                    progress(number, len(self._frames))
+        finally:
             if self._sources is not None:
-                self._problems += self._sources.compare(index)
-            if progress is not None:
-                progress(number, len(self._frames))
+                self._sources.close()
         return FileCheck(
             path=self._reader.path,
             frame_count=self._reader.attributes.frame_count,

@@ -1,39 +1,44 @@
-"""Deciding what an ND2 file will hold, from a complete sequence; nothing is written."""
+"""Deciding what an ND2 file will hold, from planes in their places; nothing is written."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nd2watch.convert.optical import channels_of, optics_of
+from nd2watch.convert.places import bottom_to_top, falls, positions_of, stage_of, z_step_of
+from nd2watch.convert.stated import StatedMetadata
+from nd2watch.convert.timing import Timing, timing_of
 from nd2watch.errors import FrameMismatch, LayoutError, SequenceIncomplete
 from nd2watch.nd2 import (
-    Channel,
     Experiment,
     FrameMetadata,
     ImageAttributes,
-    Modality,
     Picture,
-    StagePosition,
+    RecordedColumn,
     TimeLoop,
     XYPosLoop,
     ZStackLoop,
-    display_color,
     stored_dtype,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nd2watch.experiment import ImageSequence
-    from nd2watch.nd2 import Loop
-    from nd2watch.sources import FrameFile, SourceInfo
+    from nd2watch.experiment import FrameGrid, ImageSequence
+    from nd2watch.nd2 import Channel, Loop, WellPlate
+    from nd2watch.sources import FrameFile, SourcePlane
 
-_TIME_STEP_MS: Final = 0.001
-"""Frames of which only a common time is known are told apart by this much."""
+    Frame = Sequence[SourcePlane | None]
+
+_MISSING: Final = RecordedColumn(name="Missing Planes", kind="text")
+"""Names of the channels that a frame lacks; a frame that lacks all of them is missing itself."""
+
+_LONGEST_CELL: Final = 255
+_LEAST_BITS: Final = {1: 1, 2: 9}
+"""Fewest significant bits by the bytes of a sample, see `ImageAttributes`."""
 
 _LISTED: Final = 20
 
@@ -46,8 +51,8 @@ class ConversionPlan:
     ----------
     title : str
         The sequence's name for messages.
-    sources : tuple of tuple of FrameFile
-        For each frame in file order, one source a component.
+    sources : tuple of tuple of SourcePlane or None
+        For each frame in file order, one plane a channel; None where it is missing.
     attributes : ImageAttributes
         Size and sample format.
     experiment : Experiment
@@ -62,10 +67,14 @@ class ConversionPlan:
         How the names of the sources were read.
     assumptions : tuple of str
         What neither the layout nor the files say, and what was taken instead.
+    recorded : tuple of RecordedColumn
+        Columns for which frames have a value.
+    well_plate : WellPlate, optional
+        Plate that the frames' wells are on.
     """
 
     title: str
-    sources: tuple[tuple[FrameFile, ...], ...]
+    sources: tuple[tuple[SourcePlane | None, ...], ...]
     attributes: ImageAttributes
     experiment: Experiment
     picture: Picture
@@ -73,16 +82,20 @@ class ConversionPlan:
     sources_digest: str
     layout: str = ""
     assumptions: tuple[str, ...] = ()
+    recorded: tuple[RecordedColumn, ...] = ()
+    well_plate: WellPlate | None = None
+
+    @property
+    def files(self) -> tuple[FrameFile, ...]:
+        """The files that planes are taken from, each once."""
+        planes = (plane for frame in self.sources for plane in frame if plane is not None)
+        return tuple({plane.file.path: plane.file for plane in planes}.values())
 
 
 def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
-    """Return the plan for a complete sequence.
+    """Return the plan for a complete sequence, as `plan_frames` makes it.
 
-    Time stamps are the acquisition times that the files carry, if all do, in whatever order they
-    were taken; else multiples of the configured period; else each time point has the earliest
-    modification time of its files. Stage positions come from the files; a stack that was acquired
-    from top to bottom is stored from bottom to top, as readers expect. Pixel size and Z step that
-    the layout states have precedence over what the files say.
+    A stack that was acquired from top to bottom is stored from bottom to top, as readers expect.
 
     Raises
     ------
@@ -95,48 +108,76 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     FormatError
         If ND2 cannot store the sequence.
     """
-    _check_whole(sequence)
-    t_count, p_count, z_count, c_count = sequence.sizes()
-    grid = _bottom_to_top(tuple(tuple(channels) for channels in sequence.grid()), z_count)
-    info = grid[0][0].info
-    acquired = _acquired(grid)
-    starts, times = _times(sequence, grid, t_count, acquired)
-    frames = tuple(
-        _frame_metadata(time, channels) for time, channels in zip(times, grid, strict=True)
-    )
-    positions = _positions(sequence, grid, p_count, z_count)
-    loops: list[Loop] = []
-    if t_count > 1:
-        period = sequence.layout.calibration.period_ms
-        loops.append(TimeLoop.measured(starts, period_ms=period))
-    if p_count > 1:
-        loops.append(XYPosLoop(positions=positions))
-    if z_count > 1:
-        loops.append(ZStackLoop(count=z_count, step_um=_z_step(sequence, grid, z_count) or 1.0))
-    return ConversionPlan(
+    check_whole(sequence)
+    return plan_frames(
+        bottom_to_top(sequence.grid()),
+        StatedMetadata.of_layout(sequence.layout),
         title=sequence.title,
-        sources=grid,
+        layout=sequence.layout.pattern.source,
+    )
+
+
+def plan_frames(
+    grid: FrameGrid, stated: StatedMetadata, *, title: str, layout: str
+) -> ConversionPlan:
+    """Return the plan for planes in their places.
+
+    Metadata are those that the user states, else those that the sources tell. Time stamps are the
+    acquisition times that the files carry, if all do, in whatever order they were taken; else
+    multiples of the period; else each time point has the earliest modification time of its files.
+    What is known from nowhere is noted as assumed.
+
+    Parameters
+    ----------
+    grid : FrameGrid
+        The planes.
+    stated : StatedMetadata
+        What the user states.
+    title : str
+        The sequence's name for messages.
+    layout : str
+        How the names of the sources were read, for people.
+
+    Raises
+    ------
+    LayoutError
+        If the stated loops make another number of frames, or the stated channels are more or
+        fewer than there are.
+    FormatError
+        If ND2 cannot store the sequence.
+    """
+    timing = timing_of(grid, stated)
+    channels = channels_of(grid, stated)
+    info = grid.first.file.info
+    columns, frames = _frame_metadata(grid, stated, timing, channels)
+    return ConversionPlan(
+        title=title,
+        sources=grid.frames,
         attributes=ImageAttributes(
             width=info.width,
             height=info.height,
-            component_count=3 * c_count if info.rgb else c_count,
+            component_count=3 if info.rgb else len(channels),
             bits_in_memory=stored_dtype(info.dtype).itemsize * 8,
-            frame_count=len(grid),
+            bits_significant=stated.bits_significant or _significant_bits(grid),
+            frame_count=len(grid.frames),
         ),
-        experiment=Experiment(loops=tuple(loops)),
+        experiment=_experiment(grid, stated, timing),
         picture=Picture(
-            channels=_channels(sequence, info),
-            pixel_size_um=sequence.layout.calibration.pixel_size_um or info.pixel_size_um,
-            started=_started(grid, acquired),
+            channels=channels,
+            optics=optics_of(grid, stated),
+            pixel_size_um=stated.calibration.pixel_size_um or info.pixel_size_um,
+            started=timing.started,
         ),
         frames=frames,
         sources_digest=_digest(grid),
-        layout=sequence.layout.pattern.source,
-        assumptions=tuple(_assumptions(sequence, grid, timed=bool(acquired))),
+        layout=layout,
+        assumptions=(*stated.notes, *_assumptions(grid, stated, timing)),
+        recorded=columns,
+        well_plate=stated.well_plate,
     )
 
 
-def _check_whole(sequence: ImageSequence) -> None:
+def check_whole(sequence: ImageSequence) -> None:
     """Refuse a sequence that lacks frames, has too many, or mixes formats."""
     if surplus := sequence.surplus():
         raise LayoutError(f"sequence {sequence.title}: {surplus}")
@@ -155,158 +196,126 @@ def _check_whole(sequence: ImageSequence) -> None:
         )
 
 
-def _bottom_to_top(
-    grid: tuple[tuple[FrameFile, ...], ...], z_count: int
-) -> tuple[tuple[FrameFile, ...], ...]:
-    """Return the frames with the planes of each stack turned round where stage Z falls."""
-    stacks = (grid[start : start + z_count] for start in range(0, len(grid), z_count))
-    return tuple(
-        frame for stack in stacks for frame in (reversed(stack) if _height_um(stack) < 0 else stack)
-    )
+def _experiment(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Experiment:
+    """Return the stated loops, else those of the axes that have more than one point."""
+    if stated.experiment is not None:
+        return _checked(stated.experiment, grid)
+    t_count, p_count, z_count, _ = grid.sizes
+    loops: list[Loop] = []
+    if t_count > 1:
+        loops.append(TimeLoop.measured(timing.starts_ms, period_ms=timing.period_ms))
+    if p_count > 1:
+        loops.append(XYPosLoop(positions=positions_of(grid)))
+    if z_count > 1:
+        step = z_step_of(grid, stated) or 1.0
+        loops.append(ZStackLoop(count=z_count, step_um=step, bottom_to_top=not falls(grid)))
+    return Experiment(loops=tuple(loops))
 
 
-def _height_um(stack: Sequence[Sequence[FrameFile]]) -> float:
-    """Return how much higher the last plane of a stack is than the first, um; 0 when unknown."""
-    first, last = (_stage(channels).get("z_um") for channels in (stack[0], stack[-1]))
-    return 0.0 if first is None or last is None else last - first
-
-
-def _assumptions(
-    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], *, timed: bool
-) -> Iterator[str]:
-    """Yield what had to be assumed."""
-    calibration = sequence.layout.calibration
-    t_count, p_count, z_count, _ = sequence.sizes()
-    info = grid[0][0].info
-    if calibration.pixel_size_um is None and info.pixel_size_um is None:
-        yield "the pixel size is unknown; the file is not calibrated"
-    if z_count > 1 and _z_step(sequence, grid, z_count) is None:
-        yield "the Z step is unknown; 1 um is written"
-    if p_count > 1 and info.plane(0).stage_um is None:
-        yield "stage positions are unknown; 0 is written"
-    if not timed:
-        start_only = calibration.period_ms is not None or t_count == 1
-        what = "start of the acquisition is" if start_only else "times of the acquisition are"
-        yield f"the {what} unknown; modification times of the files are written"
-
-
-def _times(
-    sequence: ImageSequence,
-    grid: Sequence[Sequence[FrameFile]],
-    t_count: int,
-    acquired: Sequence[datetime],
-) -> tuple[list[float], list[float]]:
-    """Return the start of each time point and the time of each frame, ms."""
-    per_point = len(grid) // t_count
-    period = sequence.layout.calibration.period_ms
-    if acquired:
-        first = min(acquired)
-        times = [(moment - first) / timedelta(milliseconds=1) for moment in acquired]
-    else:
-        points = [grid[t * per_point : (t + 1) * per_point] for t in range(t_count)]
-        changed = [min(f.key.mtime_ns for cs in point for f in cs) for point in points]
-        risen = list(itertools.accumulate(changed, max))  # copied files may be out of order
-        times = [
-            t * period if period else (risen[t] - risen[0]) / 1e6
-            for t in range(t_count)
-            for _ in range(per_point)
-        ]
-    times = _distinct(times)
-    starts = [min(times[t * per_point : (t + 1) * per_point]) for t in range(t_count)]
-    return starts, times
-
-
-def _distinct(times: Sequence[float]) -> list[float]:
-    """Return times with small steps between equal ones, which do not reach the next time."""
-    groups = [(time, len(list(equal))) for time, equal in itertools.groupby(times)]
-    distinct: list[float] = []
-    for index, (time, count) in enumerate(groups):
-        step = _TIME_STEP_MS
-        if index + 1 < len(groups) and groups[index + 1][0] > time:
-            step = min(step, (groups[index + 1][0] - time) / count)
-        distinct += [time + number * step for number in range(count)]
-    return distinct
-
-
-def _acquired(grid: Sequence[Sequence[FrameFile]]) -> list[datetime]:
-    """Return when each frame was taken, its earliest channel; nothing unless all files tell."""
-    moments = [[frame.info.plane(0).acquired for frame in channels] for channels in grid]
-    known = [[moment for moment in times if moment is not None] for times in moments]
-    return [min(times) for times in known] if moments == known else []
-
-
-def _started(grid: Sequence[Sequence[FrameFile]], acquired: Sequence[datetime]) -> datetime:
-    """Return when relative time 0 was: the earliest acquisition, else the earliest change."""
-    if acquired:
-        return min(acquired)
-    changed = min(frame.key.mtime_ns for channels in grid for frame in channels)
-    return datetime.fromtimestamp(changed // 10**9, UTC).astimezone() + timedelta(
-        microseconds=changed // 1000 % 10**6
-    )
-
-
-def _frame_metadata(time_ms: float, channels: Sequence[FrameFile]) -> FrameMetadata:
-    """Return time and stage position of a frame."""
-    stage = _stage(channels)
-    return FrameMetadata(
-        time_ms=time_ms, x_um=stage.get("x_um"), y_um=stage.get("y_um"), z_um=stage.get("z_um")
-    )
-
-
-def _stage(channels: Sequence[FrameFile]) -> dict[str, float]:
-    """Return the stage position of a frame's first channel, by field of `FrameMetadata`."""
-    stage = channels[0].info.plane(0).stage_um or (None, None, None)
-    named = zip(("x_um", "y_um", "z_um"), stage, strict=True)
-    return {name: value for name, value in named if value is not None}
-
-
-def _positions(
-    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], p_count: int, z_count: int
-) -> tuple[StagePosition, ...]:
-    """Return name and place of each position, at the first time point's home plane."""
-    home = (z_count - 1) // 2
-    labels = sequence.labels()[1]
-    listed = sequence.layout.sizes.get("p")
-    names = listed.labels if listed is not None and listed.labels else labels
-    return tuple(
-        StagePosition(name=names[p], **_stage(grid[p * z_count + home])) for p in range(p_count)
-    )
-
-
-def _z_step(
-    sequence: ImageSequence, grid: Sequence[Sequence[FrameFile]], z_count: int
-) -> float | None:
-    """Return the configured Z step, else that of the first stack, um; None when unknown."""
-    if sequence.layout.calibration.z_step_um is not None:
-        return sequence.layout.calibration.z_step_um
-    return round(abs(_height_um(grid[:z_count])) / (z_count - 1), 6) or None
-
-
-def _channels(sequence: ImageSequence, info: SourceInfo) -> tuple[Channel, ...]:
-    """Return the configured channels, else numbered or labelled ones in different colours."""
-    labels = sequence.labels()[3]
-    channels = sequence.layout.channels or tuple(
-        Channel(name=_channel_name(label), color=display_color(index, len(labels)))
-        for index, label in enumerate(labels)
-    )
-    if info.rgb:
-        return tuple(
-            replace(channel, component_count=3, modality=Modality.TRANSMITTED_LIGHT)
-            for channel in channels
+def _checked(experiment: Experiment, grid: FrameGrid) -> Experiment:
+    """Refuse stated loops that make another number of frames."""
+    if experiment.frame_count != len(grid.frames):
+        sizes = " x ".join(f"{axis}={count}" for axis, count in experiment.sizes.items())
+        raise LayoutError(
+            f"the loops ({sizes or 'none'}) make {experiment.frame_count} frames, the files give"
+            f" {len(grid.frames)}"
         )
-    return channels
+    return experiment
 
 
-def _channel_name(label: str) -> str:
-    """Return a readable name for a channel label."""
-    return f"Channel {label or 1}" if label.isdecimal() or not label else label
+def _frame_metadata(
+    grid: FrameGrid, stated: StatedMetadata, timing: Timing, channels: Sequence[Channel]
+) -> tuple[tuple[RecordedColumn, ...], tuple[FrameMetadata, ...]]:
+    """Return the recorded columns, and what is known of each frame."""
+    _, p_count, z_count, _ = grid.sizes
+    is_patchy = any(_lacks_some(frame) for frame in grid.frames)
+    exposed = _exposures_differ(grid)
+    frames = []
+    for index, (frame, time_ms) in enumerate(zip(grid.frames, timing.times_ms, strict=True)):
+        position = index // z_count % p_count
+        frames.append(
+            FrameMetadata(
+                time_ms=time_ms,
+                **stage_of(frame),
+                exposure_ms=_exposure_ms(frame) if exposed else None,
+                recorded={_MISSING.name: _missing(frame, channels)} if is_patchy else {},
+                well=stated.wells[position] if stated.wells else None,
+            )
+        )
+    return ((_MISSING,) if is_patchy else ()), tuple(frames)
 
 
-def _digest(grid: Sequence[Sequence[FrameFile]]) -> str:
+def _lacks_some(frame: Frame) -> bool:
+    """Return whether some planes of a frame are missing, and others are not."""
+    return None in frame and any(plane is not None for plane in frame)
+
+
+def _missing(frame: Frame, channels: Sequence[Channel]) -> str:
+    """Return the names of the channels that a frame lacks, shortened to what a column holds."""
+    pairs = zip(frame, channels, strict=True)
+    names = ", ".join(channel.name for plane, channel in pairs if plane is None)
+    return names if len(names) <= _LONGEST_CELL else f"{names[: _LONGEST_CELL - 3]}..."
+
+
+def _exposures_differ(grid: FrameGrid) -> bool:
+    """Return whether exposures of a channel change from frame to frame."""
+    seen: dict[int, float] = {}
+    for frame in grid.frames:
+        for number, plane in enumerate(frame):
+            exposure = None if plane is None else plane.info.exposure_ms
+            if exposure is not None and seen.setdefault(number, exposure) != exposure:
+                return True
+    return False
+
+
+def _exposure_ms(frame: Frame) -> float | None:
+    """Return the exposure of a frame's first plane that tells one, ms."""
+    exposures = (plane.info.exposure_ms for plane in frame if plane is not None)
+    return next((exposure for exposure in exposures if exposure is not None), None)
+
+
+def _significant_bits(grid: FrameGrid) -> int:
+    """Return the bits that all files say their samples have at most; 0 for all of a sample's."""
+    dtype = stored_dtype(grid.first.file.info.dtype)
+    bits = {plane.file.info.bits_significant for plane in grid.planes}
+    known = [count for count in bits if count is not None]
+    if dtype.kind != "u" or len(known) < len(bits):
+        return 0
+    return min(max(*known, _LEAST_BITS[dtype.itemsize]), 8 * dtype.itemsize)
+
+
+def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Iterator[str]:
+    """Yield what had to be assumed."""
+    info = grid.first.file.info
+    if stated.calibration.pixel_size_um is None:
+        sizes = {plane.file.info.pixel_size_um for plane in grid.planes}
+        if info.pixel_size_um is None:
+            yield "the pixel size is unknown; the file is not calibrated"
+        elif len(sizes) > 1:
+            written = f"{info.pixel_size_um:g} um, that of the first, is written"
+            yield f"the files differ in pixel size; {written}"
+    if stated.experiment is None:
+        _, p_count, z_count, _ = grid.sizes
+        if z_count > 1 and z_step_of(grid, stated) is None:
+            yield "the Z step is unknown; 1 um is written"
+        if p_count > 1 and grid.first.info.stage_um is None:
+            yield "stage positions are unknown; 0 is written"
+    if timing.assumption:
+        yield timing.assumption
+    if missing := len(grid.missing):
+        yield f"{missing} planes are missing; black ones are written in their place"
+
+
+def _digest(grid: FrameGrid) -> str:
     """Return a digest of the sources that costs no reading of pixels."""
     digest = hashlib.sha256()
-    for channels in grid:
-        for frame in channels:
-            entry = (os.fsencode(frame.path.name), frame.key.size, frame.key.mtime_ns)
-            digest.update(repr(entry).encode())
+    for frame in grid.frames:
+        for plane in frame:
+            if plane is None:
+                digest.update(b"missing")
+                continue
+            file = plane.file
+            entry = (os.fsencode(file.path.name), file.key.size, file.key.mtime_ns)
+            numbered = (*entry, plane.index) if file.info.plane_count > 1 else entry
+            digest.update(repr(numbered).encode())
     return digest.hexdigest()

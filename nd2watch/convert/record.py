@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nd2watch.convert.plan import ConversionPlan
-    from nd2watch.sources import FrameFile
+    from nd2watch.sources import SourcePlane
 
 _SOFTWARE: Final = f"nd2watch {__version__}"
 _NOT_SHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -36,17 +36,21 @@ class SourceFolder:
     """
 
     def __init__(self, plan: ConversionPlan) -> None:
-        parents = {frame.path.parent for channels in plan.sources for frame in channels}
+        parents = {file.path.parent for file in plan.files}
         whole = {parent: _absolute(parent) for parent in parents}
         self.path = Path(os.path.commonpath(list(whole.values())))
         self._below = {parent: path.relative_to(self.path) for parent, path in whole.items()}
 
-    def record(self, frame: FrameFile) -> SourceRecord:
-        """Return what is recorded of a source."""
+    def record(self, plane: SourcePlane | None) -> SourceRecord | None:
+        """Return what is recorded of a source; None of a missing one."""
+        if plane is None:
+            return None
+        file = plane.file
         return SourceRecord(
-            name=(self._below[frame.path.parent] / frame.path.name).as_posix(),
-            size=frame.key.size,
-            mtime_ns=frame.key.mtime_ns,
+            name=(self._below[file.path.parent] / file.path.name).as_posix(),
+            size=file.key.size,
+            mtime_ns=file.key.mtime_ns,
+            plane=plane.index,
         )
 
 
@@ -73,16 +77,16 @@ def provenance_of(plan: ConversionPlan, digests: Sequence[bytes]) -> Provenance:
         folder=folder.path.as_posix(),
         frames=tuple(
             FrameSources(
-                digest=digest.hex(), sources=tuple(folder.record(frame) for frame in channels)
+                digest=digest.hex(), sources=tuple(folder.record(plane) for plane in planes)
             )
-            for digest, channels in zip(digests, plan.sources, strict=True)
+            for digest, planes in zip(digests, plan.sources, strict=True)
         ),
     )
 
 
 def text_of(plan: ConversionPlan) -> TextInfo:
     """Return the text that tells people where the file of a plan comes from."""
-    count = sum(len(channels) for channels in plan.sources)
+    count = len(plan.files)
     lines = [
         f"Written by {_SOFTWARE} from {count} file{'s' * (count > 1)} of {SourceFolder(plan).path}",
         f"Layout: {plan.layout}",

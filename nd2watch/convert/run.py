@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.record import provenance_of, text_of
 from nd2watch.convert.verify import (
     check_sources_unchanged,
     checkpoint,
     pixel_digest,
-    read_components,
     verify_file,
 )
 from nd2watch.nd2 import Nd2Writer
@@ -50,6 +51,7 @@ def convert(
     output: Path,
     *,
     replace: bool = False,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> ConversionResult:
@@ -67,6 +69,8 @@ def convert(
         Name of the ND2 file.
     replace : bool, default False
         Replace an existing file.
+    threads : int, default 1
+        Threads that read and decode sources.
     progress : callable, optional
         Called with frames done and all frames after each frame.
     cancelled : callable, optional
@@ -86,7 +90,7 @@ def convert(
         If the disk is full or a file is not accessible.
     """
     try:
-        size = _write(plan, output, replace, progress, cancelled)
+        size = _write(plan, output, replace, threads, progress, cancelled)
     except OSError as error:
         if error.filename is None:  # such as "no space left on device"
             error.filename = os.fspath(output)
@@ -103,6 +107,7 @@ def _write(
     plan: ConversionPlan,
     output: Path,
     replace: bool,
+    threads: int,
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool],
 ) -> int:
@@ -113,19 +118,27 @@ def _write(
         check_sources_unchanged(plan)
 
     digests: list[bytes] = []
-    with Nd2Writer(
-        output,
-        plan.attributes,
-        experiment=plan.experiment,
-        picture=plan.picture,
-        text_info=text_of(plan),
-        check=check,
-        replace=replace,
-    ) as writer:
-        for index, (channels, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
+    with (
+        Nd2Writer(
+            output,
+            plan.attributes,
+            experiment=plan.experiment,
+            picture=plan.picture,
+            text_info=text_of(plan),
+            recorded=plan.recorded,
+            well_plate=plan.well_plate,
+            check=check,
+            replace=replace,
+        ) as writer,
+        closing(read_frames(plan, threads)) as frames,
+    ):
+        for index, (planes, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
             checkpoint(cancelled, output)
-            pixels = read_components(channels, plan.attributes)
-            writer.write_frame(pixels, metadata)
+            pixels = next(frames)
+            if any(plane is not None for plane in planes):
+                writer.write_frame(pixels, metadata)
+            else:
+                writer.skip_frame(metadata)
             digests.append(pixel_digest(pixels))
             if progress is not None:
                 progress(index + 1, len(plan.sources))

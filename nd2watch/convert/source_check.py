@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from nd2watch.convert.verify import pixel_digest, read_components
-from nd2watch.errors import FormatError, SourceError
-from nd2watch.sources import FileKey, open_frame
+from nd2watch.convert.pixels import read_components
+from nd2watch.convert.verify import pixel_digest
+from nd2watch.errors import FormatError, FrameUnreadable, SourceError
+from nd2watch.sources import FileKey, PlaneReader, SourcePlane, open_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from nd2watch.nd2 import Nd2Reader
     from nd2watch.nd2.provenance import FrameSources, Provenance, SourceRecord
+    from nd2watch.sources import FrameFile
+
+
+_REMEMBERED: Final = 64
 
 
 class SourceComparison:
@@ -44,19 +49,25 @@ class SourceComparison:
         recorded = Path(provenance.folder)
         self._folder = recorded if folder is None else self._moved_folder(recorded, folder)
         self._retimed: list[Path] = []
+        self._pixels = PlaneReader()
+        self._opened: dict[Path, FrameFile] = {}
         self.obstacles = tuple(self._find_obstacles())
         self.equal_count = 0
 
     def _moved_folder(self, recorded: Path, folder: Path) -> Path:
         """Return the sources' folder, which is the one given, or lies below it as before."""
-        first = self._frames[0].sources[0].name
+        first = self._sources()[0].name
         parts = recorded.parts
         places = [folder, *(folder.joinpath(*parts[-n:]) for n in range(1, len(parts)))]
         return next((place for place in places if (place / first).exists()), folder)
 
+    def _sources(self) -> list[SourceRecord]:
+        """Return the recorded sources of all frames."""
+        return [source for frame in self._frames for source in frame.sources if source is not None]
+
     def _find_obstacles(self) -> Iterator[str]:
         """Yield one reason where it would be that of every source."""
-        sources = [source for frame in self._frames for source in frame.sources]
+        sources = self._sources()
         if not self._folder.is_dir():
             yield (
                 f"the folder of its sources, {self._folder}, is not there;"
@@ -80,17 +91,33 @@ class SourceComparison:
             return []
         frame = self._frames[index]
         try:
-            problems = [p for source in frame.sources if (p := self._check_status(source))]
-            if problems:
+            there = [source for source in frame.sources if source is not None]
+            if problems := [p for source in there if (p := self._check_status(source))]:
                 return problems
-            files = [open_frame(self._folder / source.name) for source in frame.sources]
-            pixels = read_components(files, self._reader.attributes)
+            planes = [None if s is None else self._plane(s) for s in frame.sources]
+            pixels = read_components(planes, self._reader.attributes, self._pixels)
         except (SourceError, FormatError, OSError) as error:
             return [f"sources of frame {index}: {error}"]
         if pixel_digest(pixels).hex() != frame.digest:
             return self._name_differing(index, frame, pixels)
         self.equal_count += 1
         return []
+
+    def _plane(self, source: SourceRecord) -> SourcePlane:
+        """Return a source's plane; files of several planes are remembered for a while."""
+        path = self._folder / source.name
+        file = self._opened.get(path) or open_frame(path)
+        if file.info.plane_count > 1 and path not in self._opened:
+            if len(self._opened) >= _REMEMBERED:
+                self._opened.clear()
+            self._opened[path] = file
+        if source.plane >= file.info.plane_count:
+            raise FrameUnreadable(f"{path} has no plane {source.plane} (any more)", path)
+        return SourcePlane(file=file, index=source.plane)
+
+    def close(self) -> None:
+        """Close the sources."""
+        self._pixels.close()
 
     def _check_status(self, source: SourceRecord) -> str:
         """Return what the file system tells against a source; nothing when it is unchanged."""
@@ -116,6 +143,7 @@ class SourceComparison:
         return [
             f"source {self._folder / source.name} has other pixels than frame {index}"
             for number, source in enumerate(frame.sources)
-            if pixel_digest(stored[:, :, number::count])
+            if source is not None
+            and pixel_digest(stored[:, :, number::count])
             != pixel_digest(pixels[:, :, number::count])
         ] or [f"the sources of frame {index} have other pixels than it was made from"]

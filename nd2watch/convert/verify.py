@@ -8,54 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.structure import Structure
 from nd2watch.errors import (
     ConversionCancelled,
     FormatError,
-    FrameMismatch,
     SourceChanged,
     VerificationFailed,
 )
-from nd2watch.nd2 import Nd2Reader, Provenance, exact_samples, spec
-from nd2watch.sources import FileKey, read_frame
+from nd2watch.nd2 import Nd2Reader, Provenance, spec
+from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import numpy.typing as npt
 
     from nd2watch.convert.plan import ConversionPlan
-    from nd2watch.nd2 import ImageAttributes
-    from nd2watch.sources import FrameFile
-
-
-def read_components(channels: Sequence[FrameFile], attributes: ImageAttributes) -> npt.NDArray[Any]:
-    """Return the pixels of one frame's sources as they are stored, shape (Y, X, component).
-
-    Raises
-    ------
-    SourceError
-        If a source cannot be read, or has not the size of the frame.
-    FormatError
-        If a value cannot be stored exactly.
-    """
-    height, width, components = attributes.shape
-    for frame in channels:
-        samples = 3 if frame.info.rgb else 1
-        if (frame.info.height, frame.info.width, samples * len(channels)) != attributes.shape:
-            raise FrameMismatch(
-                f"{frame.path} is {frame.info.format_text}, of {len(channels)} for frames of"
-                f" {width} x {height} with {components} components",
-                frame.path,
-            )
-    planes = [
-        exact_samples(
-            read_frame(frame), attributes.dtype, attributes.bits_significant, str(frame.path)
-        )
-        for frame in channels
-    ]
-    return planes[0].reshape(attributes.shape) if len(planes) == 1 else np.stack(planes, axis=2)
 
 
 def pixel_digest(*strips: npt.NDArray[Any]) -> bytes:
@@ -148,10 +118,9 @@ def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan, provenance: Prove
 
 def check_sources_unchanged(plan: ConversionPlan) -> None:
     """Raise `SourceChanged` when a source is not the file that was planned with."""
-    for channels in plan.sources:
-        for frame in channels:
-            if FileKey.of_path(frame.path) != frame.key:
-                raise SourceChanged(f"{frame.path} changed while it was converted", frame.path)
+    for file in plan.files:
+        if FileKey.of_path(file.path) != file.key:
+            raise SourceChanged(f"{file.path} changed while it was converted", file.path)
 
 
 def checkpoint(cancelled: Callable[[], bool], output: Path) -> None:
@@ -194,9 +163,8 @@ def holds_sequence(
                 return True
             if reader.experiment.sizes != plan.experiment.sizes:
                 return False
-            for index, channels in enumerate(plan.sources):
+            for index, pixels in enumerate(read_frames(plan)):
                 checkpoint(cancelled, path)
-                pixels = read_components(channels, plan.attributes)
                 if frame_digest(reader, index) != pixel_digest(pixels):
                     return False
             return True

@@ -6,6 +6,7 @@ axes time, XY position, Z and channel. Labels are ranked within a sequence: they
 """
 
 from nd2watch.experiment.axes import AXES, AxisSize
+from nd2watch.experiment.grid import FrameGrid, join_files
 from nd2watch.experiment.layout import (
     TEMPORARY_NAMES,
     Calibration,
@@ -24,6 +25,7 @@ __all__ = [
     "AxisSize",
     "Calibration",
     "Coordinate",
+    "FrameGrid",
     "FrameName",
     "ImageSequence",
     "Layout",
@@ -33,4 +35,5 @@ __all__ = [
     "compile_pattern",
     "compile_regex",
     "describe",
+    "join_files",
 ]

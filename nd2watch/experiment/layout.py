@@ -87,6 +87,10 @@ class Layout:
         Shell patterns of file names that are passed over.
     calibration : Calibration
         Physical sizes.
+    pages : {"t", "p", "z", "c"}, optional
+        Axis of the planes in files that do not say what they are.
+    joined : tuple of str
+        Axes on which the points in one file follow those of the file before.
 
     Raises
     ------
@@ -100,6 +104,8 @@ class Layout:
     sequence_fields: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = TEMPORARY_NAMES
     calibration: Calibration = field(default_factory=Calibration)
+    pages: str | None = None
+    joined: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", MappingProxyType(dict(self.sizes)))

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment.axes import AXES, ordered_labels
+from nd2watch.experiment.grid import join_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from nd2watch.experiment.grid import FrameGrid
     from nd2watch.experiment.layout import Coordinate, Layout, SequenceKey
     from nd2watch.sources import FrameFile
 
@@ -164,20 +166,26 @@ class ImageSequence:
         """Return size and dtype of most frames."""
         return max(self._formats, key=lambda name: len(self._formats[name]))
 
-    def grid(self) -> list[list[FrameFile]]:
-        """Return the frames of a complete sequence, by t, p, z, with one file a channel inside.
+    def grid(self, *, allow_missing: bool = False) -> FrameGrid:
+        """Return the planes of the sequence in their places.
+
+        Parameters
+        ----------
+        allow_missing : bool, default False
+            Leave the places of missing files empty.
 
         Raises
         ------
         LayoutError
-            If the sequence is not complete.
+            If frames are missing and may not, or planes in the files have no place.
+        FrameMismatch
+            If files differ in size or dtype.
         """
-        if not self.is_complete:
+        if not allow_missing and not self.is_complete:
             raise LayoutError(f"sequence {self.title} is not complete")
-        *outer, channels = self.labels()
-        return [
-            [self.frames[t, p, z, c] for c in channels] for t, p, z in itertools.product(*outer)
-        ]
+        return join_files(
+            self.frames, self.labels(), pages=self.layout.pages, joined=self.layout.joined
+        )
 
 
 def _shown(labels: Iterable[str]) -> str:

@@ -57,6 +57,8 @@ class SourceRecord:
         Bytes.
     mtime_ns : int
         Last change, ns since 1970.
+    plane : int
+        Number of the plane in the file.
 
     Raises
     ------
@@ -67,14 +69,21 @@ class SourceRecord:
     name: str
     size: int
     mtime_ns: int
+    plane: int = 0
 
     def __post_init__(self) -> None:
         parts = self.name.split("/") if isinstance(self.name, str) else [""]
         if "" in parts or ".." in parts or "\0" in self.name:
             raise FormatError(f"{self.name!r} is no path below the folder of the sources")
-        for number in (self.size, self.mtime_ns):
+        for number in (self.size, self.mtime_ns, self.plane):
             if not isinstance(number, int) or isinstance(number, bool):
-                raise FormatError(f"size or time of source {self.name!r} is {number!r}")
+                raise FormatError(f"size, time or plane of source {self.name!r} is {number!r}")
+        if self.plane < 0:
+            raise FormatError(f"source {self.name!r} has no plane {self.plane}")
+
+    def encode(self) -> list[str | int]:
+        """Return the stored form, in which plane 0 is left out."""
+        return [self.name, self.size, self.mtime_ns, *([self.plane] if self.plane else [])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +95,8 @@ class FrameSources:
     digest : str
         BLAKE2b of 16 bytes, as hexadecimal digits, of the frame's samples: little-endian, in the
         order (Y, X, component), without padding.
-    sources : tuple of SourceRecord
-        Its files, in the order of the channels.
+    sources : tuple of SourceRecord or None
+        Its planes, in the order of the channels; None for one that was missing.
 
     Raises
     ------
@@ -96,7 +105,7 @@ class FrameSources:
     """
 
     digest: str
-    sources: tuple[SourceRecord, ...]
+    sources: tuple[SourceRecord | None, ...]
 
     def __post_init__(self) -> None:
         if not isinstance(self.digest, str) or not _DIGEST.fullmatch(self.digest):
@@ -189,7 +198,7 @@ class Provenance:
         }
         yield json.dumps(head)[:-1] + _FRAMES_FOLLOW
         for number, frame in enumerate(self.frames, 1):
-            sources = [[source.name, source.size, source.mtime_ns] for source in frame.sources]
+            sources = [source and source.encode() for source in frame.sources]
             end = ",\n" if number < len(self.frames) else "\n"
             yield json.dumps([frame.digest, sources]) + end
         yield _END.decode()
@@ -262,9 +271,14 @@ def _decode_frames(lines: Iterable[bytes]) -> Iterator[FrameSources]:
         digest, sources = json.loads(line.rstrip(b",\n"))
         yield FrameSources(
             digest=digest,
-            sources=tuple(SourceRecord(name=n, size=s, mtime_ns=t) for n, s, t in sources),
+            sources=tuple(source and _decode_source(*source) for source in sources),
         )
     raise FormatError(f"{_WHAT} is damaged: it has no end")
+
+
+def _decode_source(name: str, size: int, mtime_ns: int, plane: int = 0) -> SourceRecord:
+    """Return the value of a stored source."""
+    return SourceRecord(name=name, size=size, mtime_ns=mtime_ns, plane=plane)
 
 
 def _text(value: object) -> str:

@@ -262,6 +262,11 @@ class SourceInfo:
         at = self.place_of(index).get("c", 0)
         return self.channels[at] if at < len(self.channels) else _UNKNOWN_CHANNEL
 
+    def position(self, index: int) -> str:
+        """Return the name that the file has for the position of a plane; empty without one."""
+        at = self.place_of(index).get("p", 0)
+        return self.positions[at] if at < len(self.positions) else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFile:

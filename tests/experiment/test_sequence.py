@@ -64,7 +64,10 @@ def all_of(*labels: str) -> list[Coordinate]:
 
 
 def grid_names(sequence: ImageSequence) -> list[list[str]]:
-    return [[frame.path.stem for frame in files] for files in sequence.grid()]
+    return [
+        [plane.file.path.stem for plane in planes if plane is not None]
+        for planes in sequence.grid().frames
+    ]
 
 
 def test_frames_are_in_the_order_time_position_plane_with_channels_inside() -> None:
@@ -256,8 +259,9 @@ def test_any_order_of_arrival_gives_the_same_grid(labels: Labels, data: st.DataO
         sequence.add(coordinate, frame_of(coordinate))
     assert sequence.is_complete
     assert sequence.missing() == []
-    assert list(itertools.chain(*sequence.grid())) == [frame_of(at) for at in expected]
-    assert {len(files) for files in sequence.grid()} == {len(labels[3])}
+    grid = sequence.grid()
+    assert [plane.file for plane in grid.planes] == [frame_of(at) for at in expected]
+    assert {len(planes) for planes in grid.frames} == {len(labels[3])}
 
 
 @quick

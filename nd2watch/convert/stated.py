@@ -1,0 +1,74 @@
+"""What the user states of a file, which has precedence over what its sources tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nd2watch.errors import LayoutError
+from nd2watch.experiment import Calibration
+from nd2watch.nd2 import Optics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from nd2watch.experiment import Layout
+    from nd2watch.nd2 import Channel, Experiment, Well, WellPlate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedMetadata:
+    """Metadata that the user states; what is left out comes from the sources or defaults.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Physical sizes.
+    channels : tuple of Channel
+        All channels in order; empty when they are not stated. What a channel leaves open, such as
+        its exposure, comes from the sources.
+    relabelled : mapping from str to Channel
+        Channels by the name that they have in file names or files, in their order; instead of
+        `channels`.
+    optics : Optics
+        Objective and zoom.
+    started : datetime, optional
+        When relative time 0 was.
+    experiment : Experiment, optional
+        Loops, nested as time, XY, Z, instead of those that the axes of the sources make.
+    bits_significant : int, optional
+        Bits that the camera fills.
+    well_plate : WellPlate, optional
+        Plate that the positions are on.
+    wells : tuple of Well
+        Well of each position; empty without a plate.
+    notes : tuple of str
+        What had to be assumed already, for people.
+
+    Raises
+    ------
+    LayoutError
+        If the loops nest in another order.
+    """
+
+    calibration: Calibration = field(default_factory=Calibration)
+    channels: tuple[Channel, ...] = ()
+    relabelled: Mapping[str, Channel] = field(default_factory=dict)
+    optics: Optics = field(default_factory=Optics)
+    started: datetime | None = None
+    experiment: Experiment | None = None
+    bits_significant: int | None = None
+    well_plate: WellPlate | None = None
+    wells: tuple[Well, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.experiment is not None and not self.experiment.is_in_usual_order:
+            order = ", ".join(self.experiment.sizes)
+            raise LayoutError(f"loops are to nest as time, XY position, Z; not as {order}")
+
+    @classmethod
+    def of_layout(cls, layout: Layout) -> StatedMetadata:
+        """Return what a layout states."""
+        return cls(calibration=layout.calibration, channels=layout.channels)

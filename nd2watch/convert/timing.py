@@ -1,0 +1,174 @@
+"""When the frames of a sequence were taken."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.nd2 import planned_time_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nd2watch.convert.stated import StatedMetadata
+    from nd2watch.experiment import FrameGrid
+    from nd2watch.sources import SourcePlane
+
+    Frame = Sequence[SourcePlane | None]
+
+_TIME_STEP_MS: Final = 0.001
+"""Frames of which only a common time is known are told apart by this much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Times of a sequence.
+
+    Attributes
+    ----------
+    times_ms : tuple of float
+        Time of each frame since the start, ms.
+    starts_ms : tuple of float
+        The earliest of them of each time point, ms.
+    period_ms : float, optional
+        Intended time from one time point to the next, ms, if it is known.
+    started : datetime
+        When relative time 0 was.
+    assumption : str
+        What is unknown and what was taken instead; empty when all is known.
+    """
+
+    times_ms: tuple[float, ...]
+    starts_ms: tuple[float, ...]
+    period_ms: float | None
+    started: datetime
+    assumption: str
+
+
+def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
+    """Return the times of the frames of a grid.
+
+    They are what the files tell of each frame, if they tell of all; else multiples of the period,
+    or what the stated loops plan; else each time point has the earliest modification time of its
+    files. They are in the order of the frames, whatever the order in which these were taken.
+    """
+    first = grid.first.file.info
+    period = stated.calibration.period_ms or first.period_ms
+    acquired = _acquired(grid.frames)
+    relative = _relative(grid)
+    told = relative if relative and not acquired else acquired
+    changed = _changed(grid.frames)
+    modified = datetime.fromtimestamp(changed // 10**9, UTC).astimezone() + timedelta(
+        microseconds=changed // 1000 % 10**6
+    )
+    planned = _planned(grid, stated, period)
+    times = _distinct(_filled(told) if told else planned or _modified(grid))
+    count = grid.sizes[0]
+    per_point = len(times) // count
+    started = stated.started or first.started
+    if acquired:
+        started = stated.started or min(
+            plane.info.acquired for plane in grid.planes if plane.info.acquired is not None
+        )
+    return Timing(
+        times_ms=tuple(times),
+        starts_ms=tuple(min(times[t * per_point : (t + 1) * per_point]) for t in range(count)),
+        period_ms=period,
+        started=started or modified,
+        assumption=_assumption(
+            started_known=started is not None, times_known=bool(told or planned or count == 1)
+        ),
+    )
+
+
+def _assumption(*, started_known: bool, times_known: bool) -> str:
+    """Return what had to be assumed; nothing when all is known."""
+    if started_known and times_known:
+        return ""
+    what = "times of the acquisition are" if not times_known else "start of the acquisition is"
+    return f"the {what} unknown; modification times of the files are written"
+
+
+def _acquired(frames: Sequence[Frame]) -> list[float | None]:
+    """Return when each frame was taken, ms since the first; nothing unless all files tell.
+
+    That of a frame is that of its earliest channel, None where no plane is there.
+    """
+    moments: list[datetime | None] = []
+    for planes in frames:
+        known = [plane.info.acquired for plane in planes if plane is not None]
+        there = [moment for moment in known if moment is not None]
+        if len(there) < len(known):
+            return []
+        moments.append(min(there, default=None))
+    first = min(moment for moment in moments if moment is not None)
+    return [
+        None if moment is None else (moment - first) / timedelta(milliseconds=1)
+        for moment in moments
+    ]
+
+
+def _relative(grid: FrameGrid) -> list[float | None]:
+    """Return the relative times that one file tells of its planes, ms; nothing if it does not."""
+    if len({plane.file.path for plane in grid.planes}) > 1:
+        return []
+    known = [
+        [plane.info.time_ms for plane in planes if plane is not None] for planes in grid.frames
+    ]
+    if any(time is None for times in known for time in times):
+        return []
+    return [min((t for t in times if t is not None), default=None) for times in known]
+
+
+def _filled(times: Sequence[float | None]) -> list[float]:
+    """Return times in which a missing frame has that of the frame before it."""
+    last = next((time for time in times if time is not None), 0.0)
+    filled = []
+    for time in times:
+        last = last if time is None else time
+        filled.append(last)
+    return filled
+
+
+def _planned(grid: FrameGrid, stated: StatedMetadata, period: float | None) -> list[float]:
+    """Return when the stated loops, or the period, plan the frames, ms; nothing without a plan."""
+    count = grid.sizes[0]
+    per_point = len(grid.frames) // count
+    if stated.experiment is not None and "t" in stated.experiment.sizes:
+        planned = [planned_time_ms(stated.experiment, i) for i in range(len(grid.frames))]
+        return planned if any(planned) else []
+    if period is None:
+        return []
+    return [t * period for t in range(count) for _ in range(per_point)]
+
+
+def _modified(grid: FrameGrid) -> list[float]:
+    """Return for each frame when its time point's files were changed first, ms."""
+    count = grid.sizes[0]
+    per_point = len(grid.frames) // count
+    changed = [
+        _changed(grid.frames[t * per_point : (t + 1) * per_point], default=0) for t in range(count)
+    ]
+    risen = list(itertools.accumulate(changed, max))  # copied files may be out of order
+    first = next((time for time in risen if time), 0)
+    return [max(time - first, 0) / 1e6 for time in risen for _ in range(per_point)]
+
+
+def _changed(frames: Sequence[Frame], default: int | None = None) -> int:
+    """Return when the first of the files was changed, ns."""
+    times = {plane.file.key.mtime_ns for planes in frames for plane in planes if plane is not None}
+    return min(times) if default is None else min(times, default=default)
+
+
+def _distinct(times: Sequence[float]) -> list[float]:
+    """Return times with small steps between equal ones, which do not reach the next time."""
+    groups = [(time, len(list(equal))) for time, equal in itertools.groupby(times)]
+    distinct: list[float] = []
+    for index, (time, count) in enumerate(groups):
+        step = _TIME_STEP_MS
+        if index + 1 < len(groups) and groups[index + 1][0] > time:
+            step = min(step, (groups[index + 1][0] - time) / count)
+        distinct += [time + number * step for number in range(count)]
+    return distinct

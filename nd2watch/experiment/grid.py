@@ -1,0 +1,254 @@
+"""The planes of a sequence in their places, from files of one plane or of several."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import FormatError, FrameMismatch, LayoutError
+from nd2watch.experiment.axes import AXES, AXIS_NAMES
+from nd2watch.sources import PAGES, SourcePlane
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from nd2watch.experiment.layout import Coordinate
+    from nd2watch.sources import FrameFile, SourceInfo
+
+_COMPONENT: Final = AXES.index("c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameGrid:
+    """The planes of a sequence by their place.
+
+    Attributes
+    ----------
+    labels : tuple of tuple of str
+        For each axis (t, p, z, c) the names of its points; one empty name where there is no axis.
+    frames : tuple of tuple of SourcePlane or None
+        For each frame, in row-major order of t, p, z, one plane a channel; None where it is
+        missing.
+    """
+
+    labels: tuple[tuple[str, ...], ...]
+    frames: tuple[tuple[SourcePlane | None, ...], ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Points on each axis (t, p, z, c)."""
+        return tuple(len(names) for names in self.labels)
+
+    @property
+    def planes(self) -> Iterator[SourcePlane]:
+        """The planes that are there, by frame and channel."""
+        return (plane for frame in self.frames for plane in frame if plane is not None)
+
+    @property
+    def first(self) -> SourcePlane:
+        """The first plane that is there."""
+        return next(self.planes)
+
+    @property
+    def missing(self) -> tuple[Coordinate, ...]:
+        """Labels on the axes t, p, z, c of each plane that is not there."""
+        places = itertools.product(*self.labels)
+        planes = itertools.chain.from_iterable(self.frames)
+        return tuple(
+            (t, p, z, c)
+            for (t, p, z, c), plane in zip(places, planes, strict=True)
+            if plane is None
+        )
+
+
+def join_files(
+    files: Mapping[Coordinate, FrameFile],
+    labels: Sequence[Sequence[str]],
+    *,
+    pages: str | None = None,
+    joined: Collection[str] = (),
+) -> FrameGrid:
+    """Return the planes of files in their places.
+
+    The place of a plane is that of its file, refined by its place in the file. Where the files
+    have different places on an axis and points of their own on it, the points of one file follow
+    those of the file before.
+
+    Parameters
+    ----------
+    files : mapping from Coordinate to FrameFile
+        Files by their labels on the axes t, p, z, c; empty on an axis on which they are not placed.
+    labels : sequence of sequences of str
+        The labels of each axis in their order.
+    pages : {"t", "p", "z", "c"}, optional
+        Axis of the planes of files that do not say what they are; without it that is an error.
+    joined : collection of str
+        Axes on which points in the files may follow those of the file before.
+
+    Raises
+    ------
+    LayoutError
+        If the meaning of planes is unknown, files differ in their number of points, or have points
+        on an axis on which they are placed themselves and that is not among `joined`.
+    FrameMismatch
+        If files differ in size or dtype.
+    FormatError
+        If RGB frames are in several channels.
+    """
+    _check_formats(files.values())
+    joints = [
+        _Joint(axis, names, files, number, pages)
+        for number, (axis, names) in enumerate(zip(AXES, labels, strict=True))
+    ]
+    for joint in joints:
+        joint.check(joined)
+    sizes = [joint.size for joint in joints]
+    strides = [math.prod(sizes[number + 1 :]) for number in range(len(sizes))]
+    planes: list[SourcePlane | None] = [None] * math.prod(sizes)
+    for coordinate, file in files.items():
+        start = sum(
+            joint.starts[label] * stride
+            for joint, label, stride in zip(joints, coordinate, strides, strict=True)
+        )
+        for index, offset in enumerate(_offsets(file.info, strides, pages)):
+            planes[start + offset] = SourcePlane(file=file, index=index)
+    count = sizes[_COMPONENT]
+    _check_rgb(planes, count)
+    return FrameGrid(
+        labels=tuple(joint.names for joint in joints),
+        frames=tuple(
+            tuple(planes[start : start + count]) for start in range(0, len(planes), count)
+        ),
+    )
+
+
+class _Joint:
+    """One axis: which points each label has, as files have points of their own.
+
+    Attributes
+    ----------
+    starts : dict from str to int
+        First point of each label.
+    names : tuple of str
+        Name of each point.
+    """
+
+    def __init__(
+        self,
+        axis: str,
+        labels: Sequence[str],
+        files: Mapping[Coordinate, FrameFile],
+        number: int,
+        pages: str | None,
+    ) -> None:
+        self.axis = axis
+        self._labels = labels
+        self._having: dict[str, FrameFile] = {}
+        self._counts: dict[str, int] = {}
+        for coordinate, file in files.items():
+            label = coordinate[number]
+            count = _count(file, axis, pages)
+            if self._counts.setdefault(label, count) != count:
+                other = self._having[label]
+                raise LayoutError(
+                    f"{file.path} has {count} {AXIS_NAMES[axis]}s, {other.path} has"
+                    f" {self._counts[label]}; they cannot be put together"
+                )
+            self._having.setdefault(label, file)
+        usual = max(self._counts.values())
+        lengths = [self._counts.get(label, usual) for label in labels]
+        ends = list(itertools.accumulate(lengths))
+        self.size = ends[-1]
+        self.starts = {
+            label: end - length for label, end, length in zip(labels, ends, lengths, strict=True)
+        }
+        self.names = tuple(self._names(lengths))
+
+    def check(self, joined: Collection[str]) -> None:
+        """Refuse points in files that are placed on the axis themselves, unless it is allowed."""
+        if self.axis in joined or tuple(self._labels) == ("",):
+            return
+        for label, count in self._counts.items():
+            if count > 1:
+                raise LayoutError(
+                    f"the axis {self.axis} is in the names of the files, and"
+                    f" {self._having[label].path} has {count} {AXIS_NAMES[self.axis]}s of its own"
+                )
+
+    def _names(self, lengths: Sequence[int]) -> Iterator[str]:
+        """Yield the name of each point."""
+        for label, length in zip(self._labels, lengths, strict=True):
+            file = self._having.get(label)
+            inner = _inner_names(file.info, self.axis) if file is not None else ()
+            for point in range(length):
+                name = inner[point] if point < len(inner) else ""
+                if length == 1 or not label:
+                    yield label or name or ("" if length == 1 else str(point + 1))
+                else:
+                    yield f"{label} {name or point + 1}"
+
+
+def _count(file: FrameFile, axis: str, pages: str | None) -> int:
+    """Return how many points of an axis a file has."""
+    sizes = file.info.sizes
+    if PAGES in sizes:
+        if pages is None:
+            raise LayoutError(
+                f"{file.path} holds {sizes[PAGES]} pages, and nothing says what they are; name"
+                " their axis"
+            )
+        if pages in sizes:
+            raise LayoutError(
+                f"{file.path} holds {sizes[PAGES]} pages that cannot be {AXIS_NAMES[pages]}s, of"
+                f" which it has {sizes[pages]}; name another axis for them"
+            )
+        if pages == axis:
+            return sizes[PAGES]
+    return sizes.get(axis, 1)
+
+
+def _offsets(info: SourceInfo, strides: Sequence[int], pages: str | None) -> Iterator[int]:
+    """Yield for each plane of a file how far it lies behind the file's first one."""
+    if not info.axes:
+        return iter((0,))
+    steps = []
+    for axis, size in info.axes:
+        known = pages if axis == PAGES and pages is not None else axis
+        stride = strides[AXES.index(known)]
+        steps.append(range(0, size * stride, stride))
+    return map(sum, itertools.product(*steps))
+
+
+def _inner_names(info: SourceInfo, axis: str) -> tuple[str, ...]:
+    """Return the names that a file has for its points on an axis."""
+    if axis == "c":
+        return tuple(channel.name for channel in info.channels)
+    return info.positions if axis == "p" else ()
+
+
+def _check_formats(files: Collection[FrameFile]) -> None:
+    """Refuse files that differ in size or dtype."""
+    first = next(iter(files), None)
+    if first is None:
+        raise LayoutError("there are no frames")
+    usual = first.info.format_text
+    for file in files:
+        if (text := file.info.format_text) != usual:
+            raise FrameMismatch(
+                f"{file.path} is {text}, {first.path} is {usual}; all frames of a file are alike",
+                file.path,
+            )
+
+
+def _check_rgb(planes: Sequence[SourcePlane | None], channels: int) -> None:
+    """Refuse RGB frames in channels."""
+    if channels == 1:
+        return
+    rgb = next((plane for plane in planes if plane is not None and plane.file.info.rgb), None)
+    if rgb is not None:
+        raise FormatError(
+            f"{rgb.file.path} is RGB, one of {channels} channels; an RGB channel cannot be stored"
+            " beside others: convert it to a file of its own, or split its colours into channels"
+        )
