@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import FormatError
 from nd2watch.nd2.checks import check_positive, make_whole
 from nd2watch.nd2.colors import check_color, read_color, stored_color
-from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, UInt64, check_text, find
+from nd2watch.nd2.lite_variant import Double, Int32, UInt32, UInt64, check_text, find
+from nd2watch.nd2.quantities import known, stored_quantity
+from nd2watch.nd2.spectrum import read_peak_nm, stored_spectrum
 
 if TYPE_CHECKING:
     from nd2watch.nd2.lite_variant import Item, Plain
 
-UNKNOWN: Final = Double(-1.0)
-"""How optical quantities that are not known are stored."""
-
 _RGB: Final = 3
-_POINT_OF_PEAK: Final = UInt32(4)
 
 
 class Modality(enum.Flag):
@@ -119,8 +117,8 @@ class Channel:
             "pFluorescentProbe": {
                 "m_sName": "",
                 "m_uiColor": UInt32(0xFFFFFF),
-                "m_ExcitationSpectrum": _encode_spectrum(None),
-                "m_EmissionSpectrum": _encode_spectrum(None),
+                "m_ExcitationSpectrum": stored_spectrum(None),
+                "m_EmissionSpectrum": stored_spectrum(None),
             },
             "pFilterPath": {
                 "m_sDescr": "",
@@ -133,9 +131,9 @@ class Channel:
                         "m_eNature": UInt32(0),
                         "m_eSpctType": UInt32(1),
                         "m_uiColor": color,
-                        "m_ExcitationSpectrum": _encode_spectrum(self.excitation_nm),
-                        "m_EmissionSpectrum": _encode_spectrum(self.emission_nm),
-                        "m_MirrorSpectrum": _encode_spectrum(None),
+                        "m_ExcitationSpectrum": stored_spectrum(self.excitation_nm),
+                        "m_EmissionSpectrum": stored_spectrum(self.emission_nm),
+                        "m_MirrorSpectrum": stored_spectrum(None),
                     }
                 ],
             },
@@ -144,7 +142,7 @@ class Channel:
             "uiColor": color,
             "sDescription": self.name,
             "dAcqTime": Double(0.0),
-            "dPinholeDiameter": UNKNOWN if self.pinhole_um is None else Double(self.pinhole_um),
+            "dPinholeDiameter": stored_quantity(self.pinhole_um),
             "iChannelSeriesIndex": Int32(-1),
             "iCapturedPlaneIndex": Int32(index),
             "sizeObjFullChip.cx": Int32(0),
@@ -165,13 +163,15 @@ class Channel:
         filters = find(stored, "pFilterPath", "m_pFilter")
         first = filters[0] if isinstance(filters, list) and filters else {}
         probe = find(stored, "pFluorescentProbe")
-        emission_nm = _peak(probe, "m_EmissionSpectrum") or _peak(first, "m_EmissionSpectrum")
+        emission_nm = read_peak_nm(probe, "m_EmissionSpectrum") or read_peak_nm(
+            first, "m_EmissionSpectrum"
+        )
         below_nm = emission_nm or math.inf  # of laser lines alike, the one next to the emission
         excitation_nm = (
-            _peak(probe, "m_ExcitationSpectrum", below_nm)
-            or _peak(first, "m_ExcitationSpectrum", below_nm)
-            or _peak(probe, "m_ExcitationSpectrum")
-            or _peak(first, "m_ExcitationSpectrum")
+            read_peak_nm(probe, "m_ExcitationSpectrum", below_nm)
+            or read_peak_nm(first, "m_ExcitationSpectrum", below_nm)
+            or read_peak_nm(probe, "m_ExcitationSpectrum")
+            or read_peak_nm(first, "m_ExcitationSpectrum")
         )
         mask = find(stored, "uiModalityMask")
         name = find(stored, "sDescription")
@@ -192,39 +192,3 @@ class Channel:
 _CONTRASTS: Final = Modality.DARKFIELD | Modality.PHASE_CONTRAST | Modality.DIC
 _LIGHTS: Final = Modality.FLUORESCENCE | Modality.BRIGHTFIELD
 _KNOWN_FLAGS: Final = sum(flag.value for flag in Modality)
-
-
-def known(value: Plain | None) -> float | None:
-    """Return a stored quantity, None when it is not above 0: unknown ones are stored as -1."""
-    if isinstance(value, (int, float)) and 0 < value < math.inf:
-        return float(value)
-    return None
-
-
-def _encode_spectrum(peak_nm: float | None) -> dict[str, Item]:
-    """Return a spectrum of one point, or an empty one."""
-    points: dict[str, Item] = {}
-    if peak_nm is not None:
-        points["Point0"] = {
-            "eType": _POINT_OF_PEAK,
-            "dWavelength": Double(peak_nm),
-            "dTValue": Double(1.0),
-        }
-    return {"uiCount": UInt32(len(points)), "pPoint": points, "bPoints": Bool(False)}
-
-
-def _peak(optics: Plain | None, name: str, below_nm: float = math.inf) -> float | None:
-    """Return where a stored spectrum is highest, nm, below a wavelength; None when it is empty.
-
-    Of points alike, as lines of lasers are, it is the longest wavelength.
-    """
-    stored = find(optics, name, "pPoint")
-    points = stored.values() if isinstance(stored, dict) else []
-    peaks = [
-        (height, nm)
-        for point in points
-        if (nm := known(find(point, "dWavelength"))) is not None
-        and nm < below_nm
-        and isinstance(height := find(point, "dTValue"), (int, float))
-    ]
-    return max(peaks)[1] if peaks else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nd2watch.nd2.channel import UNKNOWN, known
 from nd2watch.nd2.checks import check_positive
 from nd2watch.nd2.lite_variant import Bool, Double, check_text, find
+from nd2watch.nd2.quantities import UNKNOWN, known, stored_quantity
 
 if TYPE_CHECKING:
     from nd2watch.nd2.lite_variant import Item, Plain
@@ -51,11 +51,11 @@ class Optics:
         """Return the stored fields of the picture metadata."""
         return {
             "wsObjectiveName": self.objective_name,
-            "dObjectiveMag": _stored(self.magnification),
-            "dObjectiveNA": _stored(self.numerical_aperture),
-            "dRefractIndex1": _stored(self.immersion_index),
-            "dRefractIndex2": _stored(self.immersion_index),
-            "dZoom": _stored(self.zoom),
+            "dObjectiveMag": stored_quantity(self.magnification),
+            "dObjectiveNA": stored_quantity(self.numerical_aperture),
+            "dRefractIndex1": stored_quantity(self.immersion_index),
+            "dRefractIndex2": stored_quantity(self.immersion_index),
+            "dZoom": stored_quantity(self.zoom),
             "dProjectiveMag": UNKNOWN,
         }
 
@@ -64,9 +64,9 @@ class Optics:
         return {
             "wsObjectiveName": self.objective_name,
             "wsObjectiveCode": "",
-            "dObjectiveMag": _stored(self.magnification),
-            "dObjectiveNA": _stored(self.numerical_aperture),
-            "dRefractIndex": _stored(self.immersion_index),
+            "dObjectiveMag": stored_quantity(self.magnification),
+            "dObjectiveNA": stored_quantity(self.numerical_aperture),
+            "dRefractIndex": stored_quantity(self.immersion_index),
             "bTiltingNosepiece": Bool(False),
             "dHorizontalAngle": Double(0.0),
             "dVerticalAngle": Double(0.0),
@@ -84,8 +84,3 @@ class Optics:
             immersion_index=known(find(stored, "dRefractIndex1")),
             zoom=known(find(stored, "dZoom")),
         )
-
-
-def _stored(value: float | None) -> Double:
-    """Return a quantity as stored."""
-    return UNKNOWN if value is None else Double(value)

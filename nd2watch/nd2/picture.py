@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.channel import UNKNOWN, Channel, known
+from nd2watch.nd2.channel import Channel
 from nd2watch.nd2.checks import check_kind, check_positive, make_tuple
 from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import xml_bytes
 from nd2watch.nd2.lite_variant import Bool, Double, Int32, UInt32, find, get
 from nd2watch.nd2.optics import Optics
+from nd2watch.nd2.quantities import UNKNOWN, known
 
 if TYPE_CHECKING:
     from nd2watch.nd2.frame_meta import FrameMetadata
