@@ -1,4 +1,4 @@
-"""One optical channel: its name, colour, light and exposure."""
+"""One optical channel: its name, colour, light, exposure, and what it was taken with."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError
-from nd2watch.nd2.checks import check_positive, make_whole
+from nd2watch.nd2.checks import check_kind, check_positive, make_whole
 from nd2watch.nd2.colors import check_color, read_color, stored_color
 from nd2watch.nd2.lite_variant import Double, Int32, UInt32, UInt64, check_text, find
-from nd2watch.nd2.quantities import known, stored_quantity
+from nd2watch.nd2.optics import Optics
+from nd2watch.nd2.quantities import UNKNOWN, known, stored_quantity
 from nd2watch.nd2.spectrum import read_peak_nm, stored_spectrum
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Channel:
         Diameter of the pinhole, um.
     camera : str
         Name of the camera or detector; may be empty.
+    optics : Optics, optional
+        Its own objective and zoom, of which something is known; those of the picture when left
+        out.
+    microscope : str
+        Name of the microscope; may be empty.
     component_count : int
         Samples a pixel: 1, or 3 for the red, green and blue of a colour camera.
 
@@ -80,6 +86,8 @@ class Channel:
     exposure_ms: float | None = None
     pinhole_um: float | None = None
     camera: str = ""
+    optics: Optics | None = None
+    microscope: str = ""
     component_count: int = 1
 
     def __post_init__(self) -> None:
@@ -87,6 +95,10 @@ class Channel:
             raise FormatError("a channel has no name")
         check_text(self.name, "a channel's name")
         check_text(self.camera, f"the camera of channel {self.name}")
+        check_text(self.microscope, f"the microscope of channel {self.name}")
+        check_kind(self, "optics", Optics | None)
+        if self.optics == Optics():
+            object.__setattr__(self, "optics", None)
         make_whole(self, "color", "component_count")
         check_color(self.color, f"channel {self.name}")
         if self.component_count not in (1, _RGB):
@@ -149,11 +161,56 @@ class Channel:
             "sizeObjFullChip.cy": Int32(0),
         }
 
+    def encode_setting(self, optics: Optics) -> dict[str, Item]:
+        """Return the stored sample setting.
+
+        Parameters
+        ----------
+        optics : Optics
+            Those of the picture.
+        """
+        own, has_microscope = self.optics, Int32(int(bool(self.microscope)))
+        return {
+            "pCameraSetting": {
+                "CameraUniqueName": self.camera,
+                "CameraUserName": self.camera,
+                "CameraFamilyName": self.camera,
+            },
+            "pDeviceSetting": {
+                "m_iMicroscopeUse": has_microscope,
+                "m_ibMicroscopeExist": has_microscope,
+                "m_vectMicroscope_size": Int32(1),
+                "m_sMicroscopeFullName": self.microscope,
+                "m_sMicroscopeShortName": self.microscope,
+                "m_sMicroscopePhysFullName": self.microscope,
+                "m_sMicroscopePhysShortName": self.microscope,
+            },
+            "pObjectiveSetting": (own or optics).encode_setting(),
+            "sOpticalConfigs": {},
+            "sSpecSettings": "",
+            "uiModeFQ": UInt32(0),
+            "dExposureTime": Double(self.exposure_ms or 0.0),
+            "dRelayLensZoom": Double(1.0),
+            "dObjectiveToPinholeZoom": UNKNOWN if own is None else Double(own.zoom or 0.0),
+            "uiOpticalConfigs": UInt32(0),
+            "dZOffset": Double(0.0),
+            "dCalibration1To1": Double(0.0),
+            "dScalingToIntensity": Double(0.0),
+            "dCameraCalibrationZoom": Double(1.0),
+        }
+
     @classmethod
-    def decode(cls, stored: Plain, setting: Plain) -> Channel:
+    def decode(cls, stored: Plain, setting: Plain, optics: Optics) -> Channel:
         """Return the value of a stored plane and its sample setting.
 
         What is missing or out of range is taken as unknown, as files of other programs differ.
+
+        Parameters
+        ----------
+        stored, setting : mapping
+            The plane and the setting.
+        optics : Optics
+            Those of the picture.
 
         Raises
         ------
@@ -176,6 +233,7 @@ class Channel:
         mask = find(stored, "uiModalityMask")
         name = find(stored, "sDescription")
         camera = find(setting, "pCameraSetting", "CameraUserName")
+        microscope = find(setting, "pDeviceSetting", "m_sMicroscopeFullName")
         return cls(
             name=name if isinstance(name, str) else "",
             color=read_color(find(stored, "uiColor"), 0xFFFFFF),
@@ -185,6 +243,8 @@ class Channel:
             exposure_ms=known(find(setting, "dExposureTime")),
             pinhole_um=known(find(stored, "dPinholeDiameter")),
             camera=camera if isinstance(camera, str) else "",
+            optics=Optics.decode_setting(setting, optics),
+            microscope=microscope if isinstance(microscope, str) else "",
             component_count=_RGB if find(stored, "uiCompCount") == _RGB else 1,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nd2watch.nd2.checks import check_positive
@@ -60,7 +60,7 @@ class Optics:
         }
 
     def encode_setting(self) -> dict[str, Item]:
-        """Return the stored objective of a sample setting."""
+        """Return the stored objective of a channel's sample setting; zoom is beside it."""
         return {
             "wsObjectiveName": self.objective_name,
             "wsObjectiveCode": "",
@@ -84,3 +84,39 @@ class Optics:
             immersion_index=known(find(stored, "dRefractIndex1")),
             zoom=known(find(stored, "dZoom")),
         )
+
+    @classmethod
+    def decode_setting(cls, setting: Plain, optics: Optics) -> Optics | None:
+        """Return what a channel's stored sample setting tells beside the optics of the picture.
+
+        A zoom of -1 stands for that of the picture, as does what NIS-Elements has there: the zoom
+        up to the pinhole only.
+
+        Parameters
+        ----------
+        setting : mapping
+            The setting; it may be empty.
+        optics : Optics
+            Those of the picture.
+
+        Returns
+        -------
+        Optics or None
+            The channel's own; None when there are none, or they are those of the picture.
+        """
+        objective = find(setting, "pObjectiveSetting")
+        name, zoom = find(objective, "wsObjectiveName"), find(setting, "dObjectiveToPinholeZoom")
+        if zoom is None or find(setting, "pDeviceSetting", "m_sMicroscopeKey") is not None:
+            zoom = UNKNOWN.value  # only NIS-Elements has keys of devices
+        found = cls(
+            objective_name=name if isinstance(name, str) else "",
+            magnification=known(find(objective, "dObjectiveMag")),
+            numerical_aperture=known(find(objective, "dObjectiveNA")),
+            immersion_index=known(find(objective, "dRefractIndex")),
+            zoom=known(zoom),
+        )
+        if found == cls():
+            return None
+        if zoom == UNKNOWN.value:
+            found = replace(found, zoom=optics.zoom)
+        return None if found == optics else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -33,9 +33,10 @@ class Picture:
     Attributes
     ----------
     channels : tuple of Channel
-        In component order; an RGB channel stands alone.
+        In component order; an RGB channel stands alone. Optics of their own that are those of the
+        picture are left out.
     optics : Optics
-        Objective and zoom.
+        Objective and zoom, of all channels that have none of their own.
     pixel_size_um : float, optional
         Edge of a pixel in the sample, um; None when unknown.
     started : datetime, optional
@@ -69,6 +70,10 @@ class Picture:
         check_kind(self, "started", datetime | None)
         if self.started is not None and self.started.tzinfo is None:
             raise FormatError("the start time has no time zone")
+        channels = (
+            replace(c, optics=None) if c.optics == self.optics else c for c in self.channels
+        )
+        object.__setattr__(self, "channels", tuple(channels))
 
     @classmethod
     def numbered(cls, component_count: int) -> Picture:
@@ -144,7 +149,7 @@ class Picture:
             f"a{index}": channel.encode(index) for index, channel in enumerate(self.channels)
         }
         samples: dict[str, Item] = {
-            f"a{index}": self._encode_setting(channel)
+            f"a{index}": channel.encode_setting(self.optics)
             for index, channel in enumerate(self.channels)
         }
         return {
@@ -159,37 +164,6 @@ class Picture:
             "iStimulationSettingsCount": Int32(0),
             # nd2reader sees as many channels as there are items here.
             **{f"uiReserved{n}": UInt32(0) for n in range(len(planes) - _PLANE_ITEMS)},
-        }
-
-    def _encode_setting(self, channel: Channel) -> dict[str, Item]:
-        """Return the camera and objective settings of a channel."""
-        return {
-            "pCameraSetting": {
-                "CameraUniqueName": channel.camera,
-                "CameraUserName": channel.camera,
-                "CameraFamilyName": channel.camera,
-            },
-            "pDeviceSetting": {
-                "m_iMicroscopeUse": Int32(0),
-                "m_ibMicroscopeExist": Int32(0),
-                "m_vectMicroscope_size": Int32(1),
-                "m_sMicroscopeFullName": "",
-                "m_sMicroscopeShortName": "",
-                "m_sMicroscopePhysFullName": "",
-                "m_sMicroscopePhysShortName": "",
-            },
-            "pObjectiveSetting": self.optics.encode_setting(),
-            "sOpticalConfigs": {},
-            "sSpecSettings": "",
-            "uiModeFQ": UInt32(0),
-            "dExposureTime": Double(channel.exposure_ms or 0.0),
-            "dRelayLensZoom": Double(1.0),
-            "dObjectiveToPinholeZoom": UNKNOWN,
-            "uiOpticalConfigs": UInt32(0),
-            "dZOffset": Double(0.0),
-            "dCalibration1To1": Double(0.0),
-            "dScalingToIntensity": Double(0.0),
-            "dCameraCalibrationZoom": Double(1.0),
         }
 
     def encode_camera(self) -> bytes | None:
@@ -225,12 +199,13 @@ class Picture:
             If there are no channels, or they have no name or the same one.
         """
         planes = get(get(stored, "sPicturePlanes", dict), "sPlaneNew", dict)
+        optics = Optics.decode(stored)
         return cls(
             channels=tuple(
-                Channel.decode(plane, _setting(stored, plane))
+                Channel.decode(plane, _setting(stored, plane), optics)
                 for plane in (get(planes, f"a{index}", dict) for index in range(len(planes)))
             ),
-            optics=Optics.decode(stored),
+            optics=optics,
             pixel_size_um=known(find(stored, "dCalibration"))
             if find(stored, "bCalibrated")
             else None,
