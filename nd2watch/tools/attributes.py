@@ -1,0 +1,122 @@
+"""Size and sample format of frames, made and asked as programs for limnd2 do."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+from nd2watch import nd2
+from nd2watch.errors import FormatError
+
+_STORED: Final = (8, 16, 32)
+
+
+class ImageAttributes(nd2.ImageAttributes):
+    """`nd2watch.nd2.ImageAttributes` that also answer to limnd2's names.
+
+    It is taken wherever the base is; as values of two classes are never equal, compare `plain`.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def create(
+        *, width: int, height: int, component_count: int, bits: int, sequence_count: int
+    ) -> ImageAttributes:
+        """Return the attributes of frames whose samples have a number of bits.
+
+        Parameters
+        ----------
+        width, height : int
+            Pixels.
+        component_count : int
+            Samples stored for each pixel.
+        bits : int
+            Bits that samples fill: 1 to 8 are stored as uint8, 9 to 16 as uint16, 32 as float32.
+        sequence_count : int
+            Frames in the file.
+
+        Raises
+        ------
+        FormatError
+            If a value is out of range: integers of more than 16 bits cannot be stored, for one.
+        """
+        if bits < 1:
+            raise FormatError(f"samples of {bits} bits cannot be; state 1 to 16, or 32 for float32")
+        return ImageAttributes(
+            width=width,
+            height=height,
+            component_count=component_count,
+            bits_in_memory=next((stored for stored in _STORED if bits <= stored), bits),
+            bits_significant=bits,
+            frame_count=sequence_count,
+        )
+
+    @classmethod
+    def of(cls, attributes: nd2.ImageAttributes) -> ImageAttributes:
+        """Return the same attributes, answering to limnd2's names."""
+        return cls(**_values(attributes))
+
+    def plain(self) -> nd2.ImageAttributes:
+        """Return the same attributes as the writer and the reader have them."""
+        return nd2.ImageAttributes(**_values(self))
+
+    @property
+    def uiWidth(self) -> int:
+        """Pixels of a row."""
+        return self.width
+
+    @property
+    def uiHeight(self) -> int:
+        """Rows."""
+        return self.height
+
+    @property
+    def uiWidthBytes(self) -> int:
+        """Bytes from row to row."""
+        return self.row_stride
+
+    @property
+    def uiComp(self) -> int:
+        """Samples stored for each pixel."""
+        return self.component_count
+
+    @property
+    def uiBpcInMemory(self) -> int:
+        """Bits in which a sample is stored."""
+        return self.bits_in_memory
+
+    @property
+    def uiBpcSignificant(self) -> int:
+        """Bits that samples fill."""
+        return self.bits_significant
+
+    @property
+    def uiSequenceCount(self) -> int:
+        """Frames in the file."""
+        return self.frame_count
+
+    @property
+    def componentCount(self) -> int:
+        """Samples stored for each pixel."""
+        return self.component_count
+
+    @property
+    def frameCount(self) -> int:
+        """Frames in the file."""
+        return self.frame_count
+
+    @property
+    def widthBytes(self) -> int:
+        """Bytes from row to row."""
+        return self.row_stride
+
+    @property
+    def imageBytes(self) -> int:
+        """Bytes of one frame before compression, row padding included."""
+        return self.frame_size
+
+
+def _values(attributes: nd2.ImageAttributes) -> dict[str, Any]:
+    """Return the value of each field by its name."""
+    return {field.name: getattr(attributes, field.name) for field in fields(attributes)}
