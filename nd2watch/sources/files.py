@@ -6,7 +6,7 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+_TAIL: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +101,41 @@ def open_regular(path: Path) -> BinaryIO:
 def key_of(file: BinaryIO) -> FileKey:
     """Return the identity of an open file."""
     return FileKey.of_status(os.fstat(file.fileno()))
+
+
+def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes) -> None:
+    """Refuse a file that does not begin as files of its format do; it is left at its start.
+
+    Parameters
+    ----------
+    path : Path
+        Its name.
+    file : BinaryIO
+        The open file.
+    title : str
+        Name of the format for people.
+    *magic : bytes
+        What files of the format begin with, one of them.
+
+    Raises
+    ------
+    FrameIncomplete
+        If it is empty or begins with zeros.
+    FrameUnreadable
+        If it begins with anything else.
+    """
+    file.seek(0)
+    start = file.read(8)
+    file.seek(0)
+    if not any(start):
+        what = "begins with zeros" if start else "is empty"
+        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
+    if not any(start.startswith(known) or known.startswith(start) for known in magic):
+        raise FrameUnreadable(f"{path} is not a {title} file: it begins with {start!r}", path)
+
+
+def ends_in_zeros(file: BinaryIO, start: int, end: int) -> bool:
+    """Return whether the last bytes of the data from `start` to `end` are all zero."""
+    start = max(start, end - _TAIL)
+    file.seek(start)
+    return not any(file.read(end - start))

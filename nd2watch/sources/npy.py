@@ -1,0 +1,148 @@
+"""NumPy files (.npy) of one array of planes each."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.base import PAGES, SourceInfo
+from nd2watch.sources.files import check_start, ends_in_zeros, key_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    import numpy.typing as npt
+
+    Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+
+_HEAD: Final = 1 << 14
+_BLOCK: Final = 1 << 24
+_KINDS: Final = "buif"
+_RGB_DTYPES: Final = (np.dtype("u1"), np.dtype("u2"))
+_MOST_PAGE_AXES: Final = 2
+_READERS: Final = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
+}
+
+
+class NpySource:
+    """An open NumPy file.
+
+    The last two axes of its array are Y and X, or the last three Y, X and red, green and blue when
+    there are three or more, the last is of 3 and samples are uint8 or uint16. Up to two more axes
+    before them are pages.
+
+    Planes are read, not mapped to memory: a mapped file that another program cuts short ends the
+    process, and on Windows that program cannot write it anew.
+
+    Parameters
+    ----------
+    path : Path
+        Its name.
+    file : BinaryIO
+        The open file.
+
+    Attributes
+    ----------
+    info : SourceInfo
+        What its header says.
+
+    Raises
+    ------
+    FrameIncomplete
+        If the file is shorter than its header says.
+    FrameUnreadable
+        If it is no array of planes of integers or real numbers.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        size = key_of(file).size
+        check_start(path, file, "NumPy", npy_format.MAGIC_PREFIX)
+        (shape, self._is_fortran, self._dtype), self._start = _read_header(path, file)
+        samples = _sample_axes(path, shape, self._dtype)
+        self._pages = shape[: len(shape) - samples]
+        end = self._start + math.prod(shape) * self._dtype.itemsize
+        if end > size:
+            raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}", path)
+        self._file = file
+        self.info = SourceInfo(
+            height=shape[-samples],
+            width=shape[1 - samples],
+            dtype=self._dtype.newbyteorder("="),
+            rgb=samples == 3,
+            axes=((PAGES, math.prod(self._pages)),),
+            tail_is_zero=ends_in_zeros(file, self._start, end),
+        )
+
+    def read(self, plane: int) -> npt.NDArray[Any]:
+        """Return the pixels of a plane."""
+        count = math.prod(self.info.shape)
+        if self._is_fortran:
+            return self._gather(plane, count).reshape(self.info.shape[::-1]).T
+        pixels = self._samples(plane * count, count)
+        return pixels.astype(self.info.dtype, copy=False).reshape(self.info.shape)
+
+    def close(self) -> None:
+        """Release nothing: nothing but the file is open."""
+
+    def _samples(self, first: int, count: int) -> npt.NDArray[Any]:
+        """Return samples in the order in which they are stored."""
+        self._file.seek(self._start + first * self._dtype.itemsize)
+        data = self._file.read(count * self._dtype.itemsize)
+        if len(data) < count * self._dtype.itemsize:
+            raise EOFError("the file ends within the pixel data")
+        return np.frombuffer(data, self._dtype)
+
+    def _gather(self, plane: int, count: int) -> npt.NDArray[Any]:
+        """Return the samples of a plane of an array in Fortran order: those of all alternate."""
+        page_count = math.prod(self._pages)
+        place = np.arange(page_count).reshape(self._pages, order="F").ravel()[plane]
+        pixels = np.empty(count, self.info.dtype)
+        step = max(1, _BLOCK // (page_count * self._dtype.itemsize))
+        for first in range(0, count, step):
+            part = pixels[first : first + step]
+            stored = self._samples(first * page_count, part.size * page_count)
+            part[:] = stored.reshape(-1, page_count)[:, place]
+        return pixels
+
+
+def _read_header(path: Path, file: BinaryIO) -> tuple[Header, int]:
+    """Return shape, whether the order is Fortran's, and dtype; and where the samples begin."""
+    head = io.BytesIO(file.read(_HEAD))
+    version = npy_format.read_magic(head)
+    if version not in _READERS:
+        raise FrameUnreadable(
+            f"{path} is of version {version[0]}.{version[1]} of NumPy's format, not 1.0 or 2.0;"
+            " save a plain array by numpy.save",
+            path,
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of headers by Python 2, or damaged ones
+        header = _READERS[version](head)
+    return header, head.tell()
+
+
+def _sample_axes(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Return how many axes at the end of the shape are those of a plane."""
+    rgb = len(shape) >= 3 and shape[-1] == 3 and dtype.newbyteorder("=") in _RGB_DTYPES
+    samples = 3 if rgb else 2
+    if (
+        dtype.kind not in _KINDS
+        or not samples <= len(shape) <= samples + _MOST_PAGE_AXES
+        or min(shape) < 1
+    ):
+        raise FrameUnreadable(
+            f"{path} holds {' x '.join(map(str, shape)) or 'one value'} {dtype}; a frame file"
+            " holds integers or real numbers of axes (Y, X), (N, Y, X) or (M, N, Y, X), or such"
+            " of RGB, (..., 3), as uint8 or uint16",
+            path,
+        )
+    return samples
