@@ -31,7 +31,7 @@ class BioFormatsReader:
     """
 
     title: Final = "Bio-Formats"
-    raw: Final = frozenset({"zoom", "start_julian_day", "row_stride"})
+    raw: Final = frozenset({"microscope", "zoom", "start_julian_day", "row_stride"})
 
     def __init__(self, bioformats: BioFormats) -> None:
         self._bioformats = bioformats
@@ -126,7 +126,7 @@ def _exposure(pixels: ET.Element, component: int) -> float | tuple[float | None,
 
 
 def _optics_values(root: ET.Element, table: dict[str, str]) -> Json:
-    """Return the objective."""
+    """Return the objective and the microscope, of which there is one for all channels."""
     objective = root.find(f".//{_SCHEMA}Objective")
     settings = root.find(f".//{_SCHEMA}ObjectiveSettings")
     assert objective is not None
@@ -136,6 +136,7 @@ def _optics_values(root: ET.Element, table: dict[str, str]) -> Json:
         "magnification": _number(objective, "CalibratedMagnification"),
         "numerical_aperture": _number(objective, "LensNA"),
         "immersion_index": _number(settings, "RefractiveIndex"),
+        "microscope": table["m_sMicroscopeFullName"],
         "zoom": known(float(table["dZoom"])),
         "start_julian_day": known(float(table["dTimeAbsolute"])),
         "row_stride": int(table["uiWidthBytes"]),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.nd2 import Circle, Modality, NETimeLoop, Rectangle, XYPosLoop, ZStackLoop
+from nd2watch.nd2 import Circle, Modality, NETimeLoop, Optics, Rectangle, XYPosLoop, ZStackLoop
 from tests.conformance.view import Point
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.conformance.case import Case
 
+_QUANTITIES: Final = ("magnification", "numerical_aperture", "immersion_index")
+_OPTICS: Final = tuple(field.name for field in fields(Optics))
 _STAGE: Final = ("frame_x_um", "frame_y_um", "frame_z_um")
 
 
@@ -121,6 +123,20 @@ def _some_exposures_unknown(case: Case) -> bool:
     return any(known) and not all(known)
 
 
+def _has_own_optics(case: Case, *names: str) -> bool:
+    """Tell whether optics of channels differ from those of the picture in one of these."""
+    common = case.picture.optics
+    own = [channel.optics for channel in case.picture.channels if channel.optics]
+    return any(getattr(optics, n) != getattr(common, n) for optics in own for n in names)
+
+
+def _lacks_quantities(case: Case) -> bool:
+    """Tell whether optics of channels leave open what is known of those of the picture."""
+    common = case.picture.optics
+    own = [channel.optics for channel in case.picture.channels if channel.optics]
+    return any(getattr(o, n) is None and getattr(common, n) for o in own for n in _QUANTITIES)
+
+
 def _position_names(case: Case) -> tuple[str, ...]:
     found = [loop for loop in case.experiment.loops if isinstance(loop, XYPosLoop)]
     return tuple(p.name for p in found[0].positions) if found else ()
@@ -181,6 +197,21 @@ SDK_BUGS: Final = (
         when=lambda case: case.picture.started is None,
         reason="shows the present time when the start of the acquisition is unknown",
     ),
+    Bug(
+        reader="SDK",
+        fields=("objective_name", "zoom"),
+        when=lambda case: _has_own_optics(case, "objective_name", "zoom"),
+        reason=(
+            "shows the name of the objective and the zoom of the picture for every channel, while"
+            " magnification, numerical aperture and immersion are those of the channel"
+        ),
+    ),
+    Bug(
+        reader="SDK",
+        fields=_QUANTITIES,
+        when=_lacks_quantities,
+        reason="shows those of the picture where what a channel's own objective has is unknown",
+    ),
 )
 
 ND2_BUGS: Final = (
@@ -199,6 +230,12 @@ ND2_BUGS: Final = (
             "shows the stage Z of the first plane for every plane of a stack; the recorded column"
             " has the true one"
         ),
+    ),
+    Bug(
+        reader="nd2",
+        fields=_OPTICS,
+        when=lambda case: _has_own_optics(case, *_OPTICS),
+        reason="shows the optics of the picture for every channel",
     ),
 )
 
@@ -319,6 +356,21 @@ BIOFORMATS_BUGS: Final = (
         fields=("camera",),
         when=lambda case: len({channel.camera for channel in case.picture.channels}) > 1,
         reason="knows one detector for all channels; when they differ, it is not written",
+    ),
+    Bug(
+        reader="Bio-Formats",
+        fields=_OPTICS,
+        when=lambda case: _has_own_optics(case, *_OPTICS),
+        reason=(
+            "knows one objective for all channels: that of the picture, with the last"
+            " magnification of a channel where the picture has none"
+        ),
+    ),
+    Bug(
+        reader="Bio-Formats",
+        fields=("microscope",),
+        when=lambda case: len({channel.microscope for channel in case.picture.channels}) > 1,
+        reason="knows one microscope for all channels, the last",
     ),
     Bug(
         reader="Bio-Formats",

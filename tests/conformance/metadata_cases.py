@@ -33,6 +33,15 @@ if TYPE_CHECKING:
     from nd2watch.nd2 import FrameMetadata
     from tests.conformance.case import Case
 
+_LOW: Final = Optics(objective_name="Plan Fluor 4x", magnification=4.0, numerical_aperture=0.13)
+_HIGH: Final = Optics(
+    objective_name="Plan Apo 100x Oil µ",
+    magnification=100.0,
+    numerical_aperture=1.45,
+    immersion_index=1.518,
+    zoom=2.5,
+)
+
 _LIGHT: Final = (
     make(
         "exposures",
@@ -185,6 +194,53 @@ _KNOWLEDGE: Final = (
 )
 
 
+_INSTRUMENTS: Final = (
+    make(
+        "optics of each channel",
+        order="tz",
+        channels=tuple(
+            replace(channel, optics=optics)
+            for channel, optics in zip(channels(3), (_LOW, _HIGH, None), strict=True)
+        ),
+    ),
+    make(
+        "optics of each channel, none in common",
+        channels=tuple(
+            replace(channel, optics=optics)
+            for channel, optics in zip(channels(3), (_LOW, None, _HIGH), strict=True)
+        ),
+        optics=Optics(),
+    ),
+    make(
+        "a zoom of its own",
+        channels=(channels(2)[0], replace(channels(2)[1], optics=replace(OPTICS, zoom=1.0))),
+    ),
+    make(
+        "a zoom that is unknown",
+        channels=(channels(2)[0], replace(channels(2)[1], optics=replace(OPTICS, zoom=None))),
+    ),
+    make(
+        "an objective of which only the name is known",
+        channels=(
+            channels(2)[0],
+            replace(channels(2)[1], optics=Optics(objective_name="Apochromat Max")),
+        ),
+    ),
+    make(
+        "one microscope",
+        channels=tuple(replace(channel, microscope="Eclipse Ti2-E µ") for channel in channels(2)),
+    ),
+    make(
+        "two microscopes",
+        channels=tuple(
+            replace(channel, microscope=microscope, optics=optics)
+            for channel, microscope, optics in zip(
+                channels(3), ("upright", "inverted", ""), (_LOW, _HIGH, None), strict=True
+            )
+        ),
+    ),
+)
+
 _ROIS: Final = (
     Roi(shape=Rectangle(x=10.0, y=20.5, width=30.0, height=15.0), label="box µ", color=0x00FF00),
     Roi(shape=Circle(center_x=64.0, center_y=48.0, radius=12.5), role=RoiRole.BACKGROUND),
@@ -276,4 +332,4 @@ _RECORDS: Final = (
     make("black frame", replaced={"t": TimeLoop(count=3)}, black={1}),
 )
 
-METADATA_CASES: Final[tuple[Case, ...]] = (*_LIGHT, *_KNOWLEDGE, *_RECORDS)
+METADATA_CASES: Final[tuple[Case, ...]] = (*_LIGHT, *_KNOWLEDGE, *_INSTRUMENTS, *_RECORDS)

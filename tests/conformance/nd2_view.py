@@ -36,7 +36,7 @@ class Nd2PackageReader:
 
     title: Final = "nd2"
     version: Final = version("nd2")
-    raw: Final = frozenset({"camera", "exposure_ms"})
+    raw: Final = frozenset({"camera", "exposure_ms", "microscope"})
 
     def read(self, path: Path) -> View:
         """Return the view of a file."""
@@ -169,7 +169,7 @@ def _masks(file: nd2.ND2File, points: Sequence[Point]) -> dict[str, Any]:
 
 
 def _settings(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return cameras and exposures from the stored settings of the channels."""
+    """Return cameras, microscopes and exposures from the stored settings of the channels."""
     picture = tree["ImageMetadataSeqLV|0"]["SLxPictureMetadata"]["PicturePlanes"]
     settings = [
         picture["SampleSetting"][str(plane["SampleIndex"])]
@@ -177,5 +177,6 @@ def _settings(tree: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "camera": tuple(s["CameraSetting"]["CameraUserName"] for s in settings),
+        "microscope": tuple(s["DeviceSetting"]["MicroscopeFullName"] for s in settings),
         "exposure_ms": tuple(known(s["ExposureTime"]) for s in settings),
     }

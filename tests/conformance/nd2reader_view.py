@@ -48,6 +48,7 @@ class Nd2ReaderReader:
             "recorded_exposure_ms",
             "recorded_columns",
             "start_julian_day",
+            "microscope",
             "objective_name",
             "magnification",
             "numerical_aperture",
@@ -163,14 +164,21 @@ def _regions(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optics(tree: dict[bytes, Any]) -> dict[str, Any]:
-    """Return objective and start from the stored picture metadata."""
+    """Return the optics of each channel, and the start, from the stored picture metadata."""
     picture = tree[b"SLxPictureMetadata"]
+    stored = picture[b"sPicturePlanes"][b"sSampleSetting"]
+    settings = [stored[b"a%d" % number] for number in range(len(stored))]
+    objectives = [setting[b"pObjectiveSetting"] for setting in settings]
+    zooms = [setting[b"dObjectiveToPinholeZoom"] for setting in settings]
     return {
-        "objective_name": picture[b"wsObjectiveName"].decode(),
-        "magnification": known(picture[b"dObjectiveMag"]),
-        "numerical_aperture": known(picture[b"dObjectiveNA"]),
-        "immersion_index": known(picture[b"dRefractIndex1"]),
-        "zoom": known(picture[b"dZoom"]),
+        "microscope": tuple(
+            setting[b"pDeviceSetting"][b"m_sMicroscopeFullName"].decode() for setting in settings
+        ),
+        "objective_name": tuple(o[b"wsObjectiveName"].decode() for o in objectives),
+        "magnification": tuple(known(o[b"dObjectiveMag"]) for o in objectives),
+        "numerical_aperture": tuple(known(o[b"dObjectiveNA"]) for o in objectives),
+        "immersion_index": tuple(known(o[b"dRefractIndex"]) for o in objectives),
+        "zoom": tuple(known(picture[b"dZoom"] if zoom == -1 else zoom) for zoom in zooms),
         "start_julian_day": known(picture[b"dTimeAbsolute"]),
     }
 

@@ -84,9 +84,9 @@ def _position_values(points: Sequence[Json]) -> Json:
 
 
 def channel_values(channels: Sequence[Json]) -> Json:
-    """Return what belongs to the channels, but for their colours, and the optics."""
+    """Return what belongs to the channels, but for their colours."""
     meta = [channel["channel"] for channel in channels]
-    microscope = channels[0].get("microscope", {})
+    optics = [channel.get("microscope", {}) for channel in channels]
     volume = channels[0]["volume"]
     calibrated = zip(volume["axesCalibrated"], volume["axesCalibration"], strict=True)
     *size, depth = (value if is_known else None for is_known, value in calibrated)
@@ -96,17 +96,17 @@ def channel_values(channels: Sequence[Json]) -> Json:
         "channel_components": tuple(c["volume"]["componentCount"] for c in channels),
         "excitation_nm": tuple(m.get("excitationLambdaNm") for m in meta),
         "emission_nm": tuple(m.get("emissionLambdaNm") for m in meta),
-        "modality": tuple(frozenset(c["microscope"]["modalityFlags"]) for c in channels),
-        "pinhole_um": tuple(known(c["microscope"].get("pinholeDiameterUm")) for c in channels),
+        "modality": tuple(frozenset(o["modalityFlags"]) for o in optics),
+        "pinhole_um": tuple(known(o.get("pinholeDiameterUm")) for o in optics),
         "pixel_size_um": tuple(size),
         "voxel_depth_um": depth,
         "voxel_count": tuple(volume["voxelCount"]),
         "camera_matrix": tuple(volume["cameraTransformationMatrix"]),
-        "objective_name": microscope.get("objectiveName") or "",
-        "magnification": known(microscope.get("objectiveMagnification")),
-        "numerical_aperture": known(microscope.get("objectiveNumericalAperture")),
-        "immersion_index": known(microscope.get("immersionRefractiveIndex")),
-        "zoom": known(microscope.get("zoomMagnification")),
+        "objective_name": tuple(o.get("objectiveName") or "" for o in optics),
+        "magnification": tuple(known(o.get("objectiveMagnification")) for o in optics),
+        "numerical_aperture": tuple(known(o.get("objectiveNumericalAperture")) for o in optics),
+        "immersion_index": tuple(known(o.get("immersionRefractiveIndex")) for o in optics),
+        "zoom": tuple(known(o.get("zoomMagnification")) for o in optics),
     }
 
 

@@ -181,23 +181,25 @@ def _channels(case: Case) -> dict[str, Any]:
         "exposure_ms": tuple(c.exposure_ms for c in channels),
         "pinhole_um": tuple(c.pinhole_um for c in channels),
         "camera": tuple(c.camera for c in channels),
+        "microscope": tuple(c.microscope for c in channels),
     }
 
 
 def _optics(case: Case) -> dict[str, Any]:
-    """Return objective and calibration."""
-    optics, size = case.picture.optics, case.picture.pixel_size_um
+    """Return the optics of each channel, and calibration."""
+    picture, size = case.picture, case.picture.pixel_size_um
+    optics = [channel.optics or picture.optics for channel in picture.channels]
     stack = case.experiment.z_stack
     return {
         "pixel_size_um": (size, size),
         "voxel_depth_um": stack.step_um if stack else None,
         "voxel_count": (case.attributes.width, case.attributes.height, case.sizes.z),
         "camera_matrix": (1.0, 0.0, 0.0, 1.0),
-        "objective_name": optics.objective_name,
-        "magnification": optics.magnification,
-        "numerical_aperture": optics.numerical_aperture,
-        "immersion_index": optics.immersion_index,
-        "zoom": optics.zoom,
+        "objective_name": tuple(o.objective_name for o in optics),
+        "magnification": tuple(o.magnification for o in optics),
+        "numerical_aperture": tuple(o.numerical_aperture for o in optics),
+        "immersion_index": tuple(o.immersion_index for o in optics),
+        "zoom": tuple(o.zoom for o in optics),
     }
 
 
