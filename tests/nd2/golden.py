@@ -191,6 +191,7 @@ def write_confocal(path: Path) -> Path:
             exposure_ms=_EXPOSURE_MS,
             pinhole_um=38.3,
             camera="Nikon A1plus",
+            microscope="Ti Microscope",
         )
         for name, excitation_nm, emission_nm, detector in (
             ("5-FAM/pH 9.0", 488.0, 525.0, Modality.GAASP),

@@ -347,6 +347,7 @@ def test_our_reader_sees_the_optics_that_nd2_sees(genuine_path: Path) -> None:
             assert own.name == theirs.channel.name
             assert own.color == color.r << 16 | color.g << 8 | color.b
             assert own.emission_nm == theirs.channel.emissionLambdaNm
+            assert own.optics is None
             assert own.pinhole_um == microscope.pinholeDiameterUm
             assert reader.pixel_size_um == theirs.volume.axesCalibration[0]
             assert optics.objective_name == microscope.objectiveName
@@ -354,6 +355,7 @@ def test_our_reader_sees_the_optics_that_nd2_sees(genuine_path: Path) -> None:
             assert optics.immersion_index == microscope.immersionRefractiveIndex
             assert optics.zoom == microscope.zoomMagnification
         confocal = Modality.FLUORESCENCE | Modality.LASER_SCAN_CONFOCAL
+        assert {channel.microscope for channel in reader.picture.channels} == {"Ti Microscope"}
         assert [channel.modality for channel in reader.picture.channels] == [
             confocal | Modality.GAASP,
             confocal | Modality.PMT,

@@ -61,6 +61,8 @@ def channel(**changes: Any) -> Make:
         pytest.param(channel(pinhole_um=-1.0), "pinhole_um of channel GFP is -1.0", id="pinhole"),
         pytest.param(channel(camera="a\0b"), r"camera of channel GFP .* U\+0000", id="camera"),
         pytest.param(channel(camera="a\x07"), r"camera of channel GFP .* U\+0007", id="bell"),
+        pytest.param(channel(microscope="a\0b"), r"microscope of .* U\+0000", id="microscope"),
+        pytest.param(channel(optics="60x"), "optics is '60x'", id="optics of a channel"),
         pytest.param(lambda: Optics(magnification=0.0), "magnification of the", id="magnification"),
         pytest.param(lambda: Optics(numerical_aperture=-1.4), "aperture .* -1.4", id="aperture"),
         pytest.param(lambda: Optics(immersion_index=NAN), "immersion_index .* nan", id="immersion"),
@@ -100,7 +102,13 @@ FULL = Picture(
             pinhole_um=30.25,
             camera="PMT 1",
         ),
-        Channel(name="Ph", modality=PHASE, exposure_ms=8.0),
+        Channel(
+            name="Ph",
+            modality=PHASE,
+            exposure_ms=8.0,
+            optics=Optics(objective_name="Plan Fluor 4x", magnification=4.0),
+            microscope="Eclipse Ti2-E",
+        ),
         Channel(name="Spectral", emission_nm=612.5, modality=Modality.SPECTRAL),
         Channel(name="nothing known", modality=Modality(0)),
     ),
@@ -147,7 +155,7 @@ def test_nd2_shows_channels_and_optics(tmp_path: Path) -> None:
     assert unknown.microscope.modalityFlags == ["fluorescence"]  # as for every unknown one
     assert dapi.microscope.pinholeDiameterUm == 30.25
     assert phase.microscope.pinholeDiameterUm is None
-    for shown in (dapi, phase, spectral, unknown):
+    for shown in (dapi, phase, spectral, unknown):  # the picture's optics for each
         microscope = shown.microscope
         assert microscope.objectiveName == "Plan Apo 60x Oil"
         assert microscope.objectiveMagnification == 60.0
@@ -166,8 +174,9 @@ def test_the_vendors_reader_shows_channels_and_optics(
     assert shown[0]["microscope"]["pinholeDiameterUm"] == 30.25
     assert set(shown[0]["microscope"]["modalityFlags"]) >= {"fluorescence", "laserScanConfocal"}
     for found in shown:
+        own = found is shown[1]
         assert found["microscope"]["objectiveName"] == "Plan Apo 60x Oil"
-        assert found["microscope"]["objectiveMagnification"] == 60.0
+        assert found["microscope"]["objectiveMagnification"] == (4.0 if own else 60.0)
         assert found["microscope"]["objectiveNumericalAperture"] == 1.4
 
 
@@ -285,6 +294,14 @@ def test_texts_read_back_beside_the_facts(tmp_path: Path) -> None:
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
 quantities = st.none() | st.floats(1e-3, 1e6)
+optics = st.builds(
+    Optics,
+    objective_name=texts,
+    magnification=quantities,
+    numerical_aperture=quantities,
+    immersion_index=quantities,
+    zoom=quantities,
+)
 channels = st.builds(
     Channel,
     name=texts.filter(str.strip),
@@ -297,20 +314,15 @@ channels = st.builds(
     exposure_ms=quantities,
     pinhole_um=quantities,
     camera=texts,
+    optics=st.none() | optics,
+    microscope=texts,
 )
 zones = st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 pictures = st.builds(
     Picture,
     channels=st.lists(channels, min_size=1, max_size=4, unique_by=lambda c: c.name).map(tuple)
     | channels.map(lambda c: (replace(c, component_count=3),)),
-    optics=st.builds(
-        Optics,
-        objective_name=texts,
-        magnification=quantities,
-        numerical_aperture=quantities,
-        immersion_index=quantities,
-        zoom=quantities,
-    ),
+    optics=optics,
     pixel_size_um=quantities,
     started=st.none()
     | st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=zones).map(
