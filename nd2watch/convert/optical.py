@@ -35,27 +35,23 @@ def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
     """
     labels = grid.labels[_CHANNELS]
     count = len(labels)
-    planes = [_first_of(grid, number) for number in range(count)]
-    found = [_info(plane) for plane in planes]
+    found = [_info(_first_of(grid, number)) for number in range(count)]
     rgb = grid.first.file.info.rgb
-    if stated.channels:
-        if len(stated.channels) != count:
-            names = ", ".join(channel.name for channel in stated.channels)
-            raise LayoutError(
-                f"{len(stated.channels)} channels are stated ({names}), the files have {count}"
-            )
-        named: Sequence[Channel] = stated.channels
-    else:
-        named = _distinct(
-            [
-                stated.relabelled.get(label)
-                or stated.relabelled.get(info.name)
-                or _found_channel(label, info, number, count, rgb=rgb)
-                for number, (label, info) in enumerate(zip(labels, found, strict=True))
-            ]
+    if not stated.channels:
+        infos = [_merged(label, info, stated) for label, info in zip(labels, found, strict=True)]
+        channels = _distinct(
+            [_channel(info, number, count, rgb=rgb) for number, info in enumerate(infos)]
         )
-    channels = tuple(_completed(channel, info) for channel, info in zip(named, found, strict=True))
-    return tuple(replace(channel, component_count=3) for channel in channels) if rgb else channels
+    elif len(stated.channels) == count:
+        channels = [
+            _completed(channel, info) for channel, info in zip(stated.channels, found, strict=True)
+        ]
+    else:
+        names = ", ".join(channel.name for channel in stated.channels)
+        raise LayoutError(
+            f"{len(stated.channels)} channels are stated ({names}), the files have {count}"
+        )
+    return tuple(replace(channel, component_count=3) if rgb else channel for channel in channels)
 
 
 def optics_of(grid: FrameGrid, stated: StatedMetadata) -> Optics:
@@ -82,22 +78,31 @@ def _info(plane: SourcePlane | None) -> ChannelInfo:
     return info if info.exposure_ms else replace(info, exposure_ms=plane.info.exposure_ms)
 
 
-def _found_channel(label: str, info: ChannelInfo, number: int, count: int, *, rgb: bool) -> Channel:
-    """Return a channel that is not stated."""
-    modality = _modality(info.modality)
-    usual = Modality.TRANSMITTED_LIGHT if rgb else Modality.WIDEFIELD_FLUORESCENCE
-    return Channel(
-        name=_name(label, info.name, number),
-        color=display_color(number, count) if info.color is None else info.color,
-        modality=modality or usual,
+def _merged(label: str, info: ChannelInfo, stated: StatedMetadata) -> ChannelInfo:
+    """Return what a file tells of a channel, with what is stated of it in its place."""
+    told = replace(info, name=info.name if label.isdecimal() or not label else label)
+    own = stated.channel_info.get(label) or stated.channel_info.get(info.name) or ChannelInfo()
+    known = {each.name: getattr(own, each.name) or getattr(told, each.name) for each in fields(own)}
+    if own.color is not None:  # black is 0
+        known["color"] = own.color
+    return ChannelInfo(
+        **known
+        | {
+            "name": own.name or told.name or (f"Channel {label}" if label else ""),
+            "pinhole_um": stated.pinhole_um or told.pinhole_um,
+        }
     )
 
 
-def _name(label: str, found: str, number: int) -> str:
-    """Return a readable name: a word in the names of the files, else what the files tell."""
-    if label and not label.isdecimal():
-        return label
-    return found or f"Channel {label or number + 1}"
+def _channel(info: ChannelInfo, number: int, count: int, *, rgb: bool) -> Channel:
+    """Return a channel of which all that is known is told."""
+    usual = Modality.TRANSMITTED_LIGHT if rgb else Modality.WIDEFIELD_FLUORESCENCE
+    channel = Channel(
+        name=info.name or f"Channel {number + 1}",
+        color=display_color(number, count) if info.color is None else info.color,
+        modality=_modality(info.modality) or usual,
+    )
+    return _completed(channel, info)
 
 
 def _completed(channel: Channel, info: ChannelInfo) -> Channel:

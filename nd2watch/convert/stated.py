@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nd2watch.experiment import Layout
     from nd2watch.nd2 import Channel, Experiment, Well, WellPlate
+    from nd2watch.sources import ChannelInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +29,11 @@ class StatedMetadata:
     channels : tuple of Channel
         All channels in order; empty when they are not stated. What a channel leaves open, such as
         its exposure, comes from the sources.
-    relabelled : mapping from str to Channel
-        Channels by the name that they have in file names or files, in their order; instead of
-        `channels`.
+    channel_info : mapping from str to ChannelInfo
+        What is stated of channels by the name that they have in file names or files, where
+        `channels` is empty.
+    pinhole_um : float, optional
+        Diameter of the pinhole of all channels, um, where `channels` is empty.
     optics : Optics
         Objective and zoom.
     started : datetime, optional
@@ -54,7 +57,8 @@ class StatedMetadata:
 
     calibration: Calibration = field(default_factory=Calibration)
     channels: tuple[Channel, ...] = ()
-    relabelled: Mapping[str, Channel] = field(default_factory=dict)
+    channel_info: Mapping[str, ChannelInfo] = field(default_factory=dict)
+    pinhole_um: float | None = None
     optics: Optics = field(default_factory=Optics)
     started: datetime | None = None
     experiment: Experiment | None = None

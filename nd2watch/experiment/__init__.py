@@ -5,7 +5,7 @@ axes time, XY position, Z and channel. Labels are ranked within a sequence: they
 0, nor be without gaps.
 """
 
-from nd2watch.experiment.axes import AXES, AxisSize
+from nd2watch.experiment.axes import AXES, AxisSize, natural_key, plain_label
 from nd2watch.experiment.grid import FrameGrid, join_files
 from nd2watch.experiment.layout import (
     TEMPORARY_NAMES,
@@ -36,4 +36,6 @@ __all__ = [
     "compile_regex",
     "describe",
     "join_files",
+    "natural_key",
+    "plain_label",
 ]

@@ -62,6 +62,14 @@ class FrameGrid:
             if plane is None
         )
 
+    def with_channels(self, order: Sequence[int]) -> FrameGrid:
+        """Return the grid with its channels in another order, given by their numbers."""
+        *loops, channels = self.labels
+        return FrameGrid(
+            labels=(*loops, tuple(channels[number] for number in order)),
+            frames=tuple(tuple(frame[number] for number in order) for frame in self.frames),
+        )
+
 
 def join_files(
     files: Mapping[Coordinate, FrameFile],

@@ -1,0 +1,161 @@
+"""The commands for sequences of numbered files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nd2watch.convert import convert
+from nd2watch.errors import LayoutError, Nd2WatchError
+from nd2watch.pending import PendingFile
+from nd2watch.tools.describe import describe_file, describe_plan, describe_sequence
+from nd2watch.tools.folder import collect_numbered
+from nd2watch.tools.image_source import LimImageSource
+from nd2watch.tools.messages import CommandParser, Messages, status_of
+from nd2watch.tools.options import add_sequence_arguments, read_options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    Progress = Callable[[int, int], None]
+
+_PURPOSE = "Convert the numbered files of a folder to one ND2 file, or describe them as JSON."
+
+
+def convert_sequence_to_nd2_args(args: Sequence[str] | None = None) -> Path:
+    """Convert a sequence as words of a command line say, and return the file written.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        The words; those of the process when left out.
+
+    Raises
+    ------
+    LayoutError
+        If the words are no such command.
+    Nd2WatchError, OSError
+        If the sequence cannot be converted.
+    """
+    return convert_numbered(_parser("convert-sequence-to-nd2", _PURPOSE).parse_args(args))
+
+
+def convert_sequence_to_nd2_cli(args: Sequence[str] | None = None) -> int:
+    """Do the same, and return 0; 1 on an error, told in one line on standard error."""
+    words = sys.argv[1:] if args is None else args
+    return status_of(lambda: convert_sequence_to_nd2_args(words), as_json="--logs_to_json" in words)
+
+
+def convert_numbered(words: argparse.Namespace, progress: Progress | None = None) -> Path:
+    """Convert or describe the sequence that parsed words tell of, and return the file written.
+
+    Parameters
+    ----------
+    words : Namespace
+        From a parser with `add_sequence_arguments`.
+    progress : callable, optional
+        Called with frames done and all frames.
+    """
+    options = read_options(words)
+    target = options.target
+    messages = Messages(as_json=options.json_logs)
+    sequence = collect_numbered(options)
+    plan = sequence.plan()
+    if sequence.passed_over:
+        messages.say("warning", f"{sequence.passed_over} files do not match and were passed over")
+    for note in plan.assumptions:
+        messages.say("warning", note)
+    if target == options.output:
+        convert(plan, target, replace=options.force, threads=options.threads, progress=progress)
+    else:
+        text = json.dumps(describe_plan(plan), indent=2, allow_nan=False)
+        with PendingFile(target, replace=options.force) as file:
+            file.file.write(f"{text}\n".encode())
+            file.sync()
+            file.publish()
+    messages.done(target)
+    return target
+
+
+def plan_sequence(args: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what converting a sequence would do, without writing; ready for JSON.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        The words of the command line for the conversion; --nd2 and --json may be left out.
+
+    Raises
+    ------
+    Nd2WatchError, OSError
+        If the sequence cannot be read.
+    """
+    purpose = "Tell as JSON what converting a sequence would do, without writing."
+    return planned(_parser("plan-sequence", purpose).parse_args(args))
+
+
+def planned(words: argparse.Namespace) -> dict[str, Any]:
+    """Return what converting the sequence that parsed words describe would do."""
+    return describe_sequence(collect_numbered(read_options(words)))
+
+
+def plan_sequence_cli(args: Sequence[str] | None = None) -> int:
+    """Print the plan of a sequence as JSON, and return 0; 1 on an error."""
+    words = sys.argv[1:] if args is None else args
+    return status_of(
+        lambda: print(json.dumps(plan_sequence(words), indent=2, allow_nan=False)),
+        as_json="--logs_to_json" in words,
+    )
+
+
+def get_file_dimensions_as_json(file_path: str | Path | None = None) -> None:
+    """Print the dimensions of a file as JSON; also an error is JSON.
+
+    Parameters
+    ----------
+    file_path : str or path, optional
+        The file; the first word of the process's command line when left out.
+    """
+    path = sys.argv[1] if file_path is None else file_path
+    print(json.dumps(dimensions_of(Path(path)), indent=2))
+
+
+def dimensions_of(path: Path) -> dict[str, Any]:
+    """Return the dimensions of a file, or the error, ready for JSON."""
+    try:
+        return describe_file(LimImageSource.open(path))
+    except (Nd2WatchError, OSError) as error:
+        return {"error": True, "error_message": str(error)}
+
+
+def get_image_dimensions_cli(args: Sequence[str] | None = None) -> int:
+    """Print the dimensions of a file as JSON, and return 0; 1 on an error, which is in the JSON."""
+    parser = CommandParser("get-image-dimensions", "Print the dimensions of a file as JSON.")
+    add_dimensions_arguments(parser)
+    try:
+        return print_dimensions(parser.parse_args(args).file)
+    except LayoutError as error:
+        Messages().say("error", str(error))
+        return 1
+
+
+def print_dimensions(path: Path) -> int:
+    """Print the dimensions of a file as JSON, and return the exit status."""
+    found = dimensions_of(path)
+    print(json.dumps(found, indent=2))
+    return 1 if found["error"] else 0
+
+
+def add_dimensions_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for the dimensions of a file to a parser."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="file of any format")
+
+
+def _parser(name: str, purpose: str) -> argparse.ArgumentParser:
+    """Return the parser of a command for sequences."""
+    parser = CommandParser(name, purpose)
+    add_sequence_arguments(parser)
+    return parser

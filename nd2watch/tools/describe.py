@@ -1,0 +1,202 @@
+"""A sequence as JSON: what its ND2 file would hold, and what it lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from nd2watch.experiment import AXES
+from nd2watch.nd2 import NETimeLoop, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.tools.image_source import DIMENSIONS
+
+if TYPE_CHECKING:
+    from nd2watch.convert import ConversionPlan
+    from nd2watch.nd2 import Channel, Loop
+    from nd2watch.sources import SourcePlane
+    from nd2watch.tools.folder import FolderSequence
+    from nd2watch.tools.image_source import LimImageSource
+
+_PAGE: Final = 4096
+_METADATA: Final = 1 << 16
+_BYTES_OF_FRAME: Final = 512
+_LISTED: Final = 10_000
+
+
+def describe_plan(plan: ConversionPlan) -> dict[str, Any]:
+    """Return attributes, loops, channels and the files of each frame, ready for JSON."""
+    attributes, picture = plan.attributes, plan.picture
+    return {
+        "attributes": {
+            "widthPx": attributes.width,
+            "heightPx": attributes.height,
+            "componentCount": attributes.component_count,
+            "bitsPerComponentInMemory": attributes.bits_in_memory,
+            "bitsPerComponentSignificant": attributes.bits_significant,
+            "pixelDataType": "float" if attributes.is_float else "unsigned",
+            "sequenceCount": attributes.frame_count,
+            "widthBytes": attributes.row_stride,
+            "compressionType": "none",
+        },
+        "experiment": [_loop(loop, level) for level, loop in enumerate(plan.experiment.loops)],
+        "metadata": {
+            "pixelSizeUm": picture.pixel_size_um,
+            "started": picture.started and picture.started.isoformat(),
+            "microscope": {
+                "objectiveName": picture.optics.objective_name,
+                "objectiveMagnification": picture.optics.magnification,
+                "objectiveNumericalAperture": picture.optics.numerical_aperture,
+                "immersionRefractiveIndex": picture.optics.immersion_index,
+                "zoomMagnification": picture.optics.zoom,
+            },
+            "channels": [_channel(channel) for channel in picture.channels],
+        },
+        "frames": [
+            {
+                "files": [_plane(plane) for plane in planes],
+                "timeMs": frame.time_ms,
+                "stagePositionUm": [frame.x_um, frame.y_um, frame.z_um],
+                "well": frame.well and frame.well.name,
+            }
+            for planes, frame in zip(plan.sources, plan.frames, strict=True)
+        ],
+        "notes": list(plan.assumptions),
+    }
+
+
+def describe_sequence(sequence: FolderSequence) -> dict[str, Any]:
+    """Return what a conversion of a folder would do, ready for JSON.
+
+    Missing planes are listed, also where they are not allowed; the rest is then told as far as it
+    is known.
+    """
+    grid, missing = sequence.grid, sequence.missing
+    plan = sequence.plan(allow_missing=True)
+    plate = sequence.plate
+    return {
+        "axes": {
+            DIMENSIONS[axis]: list(names)
+            for axis, names in zip(AXES, grid.labels, strict=True)
+            if len(names) > 1 or names[0]
+        },
+        "sizes": {DIMENSIONS[axis]: size for axis, size in zip(AXES, grid.sizes, strict=True)},
+        "is_rgb": plan.picture.is_rgb,
+        "width": plan.attributes.width,
+        "height": plan.attributes.height,
+        "dtype": plan.attributes.dtype.name,
+        "frames": plan.attributes.frame_count,
+        "input_files": sequence.file_count,
+        "passed_over_files": sequence.passed_over,
+        "missing": {
+            "count": len(missing),
+            "allowed": sequence.options.allow_missing,
+            "planes": list(missing[:_LISTED]),
+        },
+        "loops": [_loop(loop, level) for level, loop in enumerate(plan.experiment.loops)],
+        "channels": [_channel(channel) for channel in plan.picture.channels],
+        "pixel_size_um": plan.picture.pixel_size_um,
+        "wellplate": plate
+        and {
+            "name": plate.name,
+            "rows": plate.rows,
+            "columns": plate.columns,
+            "row_naming": plate.row_naming,
+            "column_naming": plate.column_naming,
+            "wells": [well.name for well in dict.fromkeys(sequence.wells)],
+        },
+        "output": None if sequence.options.output is None else str(sequence.options.output),
+        "estimated_bytes": estimated_size(plan),
+        "notes": list(plan.assumptions),
+    }
+
+
+def describe_file(source: LimImageSource) -> dict[str, Any]:
+    """Return the dimensions of a file and what it tells, ready for JSON."""
+    info = source.frame.info
+    return {
+        **source.get_file_dimensions(),
+        "is_rgb": info.rgb,
+        "has_file_info": bool(info.axes),
+        "width": info.width,
+        "height": info.height,
+        "dtype": str(info.dtype),
+        "planes": info.plane_count,
+        "pixel_size_um": info.pixel_size_um,
+        "z_step_um": info.z_step_um,
+        "period_ms": info.period_ms,
+        "channels": [channel.name for channel in info.channels],
+        "error": False,
+        "error_message": "",
+    }
+
+
+def estimated_size(plan: ConversionPlan) -> int:
+    """Return about how many bytes the ND2 file of a plan takes."""
+    frame = _PAGE + -(-(plan.attributes.frame_size + 8) // _PAGE) * _PAGE
+    return _METADATA + plan.attributes.frame_count * (frame + _BYTES_OF_FRAME)
+
+
+def _plane(plane: SourcePlane | None) -> Any:
+    """Return the file of a plane, with its number where the file has several; None when missing."""
+    if plane is None:
+        return None
+    name = plane.file.path.name
+    return {"file": name, "plane": plane.index} if plane.file.info.plane_count > 1 else name
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    """Return what is known of a channel."""
+    return {
+        "name": channel.name,
+        "color": f"#{channel.color:06X}",
+        "modality": [flag.name.lower() for flag in channel.modality if flag.name],
+        "excitationWavelengthNm": channel.excitation_nm,
+        "emissionWavelengthNm": channel.emission_nm,
+        "exposureMs": channel.exposure_ms,
+        "pinholeDiameterUm": channel.pinhole_um,
+    }
+
+
+def _loop(loop: Loop, level: int) -> dict[str, Any]:
+    """Return a loop as the vendor's reader names its parts."""
+    kind, parameters = _PARAMETERS[type(loop)](loop)
+    return {"type": kind, "count": loop.count, "nestingLevel": level, "parameters": parameters}
+
+
+def _time(loop: TimeLoop) -> tuple[str, dict[str, Any]]:
+    """Return kind and parameters of a time loop."""
+    return "TimeLoop", {
+        "startMs": loop.start_ms,
+        "periodMs": loop.period_ms,
+        "durationMs": loop.duration_ms,
+    }
+
+
+def _phases(loop: NETimeLoop) -> tuple[str, dict[str, Any]]:
+    """Return kind and parameters of a loop over phases of time."""
+    phases = [{"count": phase.count, **_time(phase)[1]} for phase in loop.phases]
+    return "NETimeLoop", {"periods": phases}
+
+
+def _positions(loop: XYPosLoop) -> tuple[str, dict[str, Any]]:
+    """Return kind and parameters of a loop over positions."""
+    points = [
+        {"name": place.name, "stagePositionUm": [place.x_um, place.y_um, place.z_um]}
+        for place in loop.positions
+    ]
+    return "XYPosLoop", {"isSettingZ": True, "points": points}
+
+
+def _stack(loop: ZStackLoop) -> tuple[str, dict[str, Any]]:
+    """Return kind and parameters of a loop over planes."""
+    return "ZStackLoop", {
+        "stepUm": loop.step_um,
+        "homeIndex": loop.home_index,
+        "bottomToTop": loop.bottom_to_top,
+    }
+
+
+_PARAMETERS: Final[dict[type, Any]] = {
+    TimeLoop: _time,
+    NETimeLoop: _phases,
+    XYPosLoop: _positions,
+    ZStackLoop: _stack,
+}

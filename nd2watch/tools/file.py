@@ -1,0 +1,113 @@
+"""Converting one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.convert import convert
+from nd2watch.errors import LayoutError
+from nd2watch.tools.image_source import LimImageSource
+from nd2watch.tools.messages import CommandParser, Messages, status_of
+from nd2watch.tools.ordered import Rows, plan_in_order
+
+if TYPE_CHECKING:
+    import argparse
+    import os
+    from collections.abc import Sequence
+
+_AXES: Final = {"multipoint": "p", "timeloop": "t", "zstack": "z"}
+
+
+def convert_file_to_nd2(
+    input_path: str | os.PathLike[str] | LimImageSource,
+    output_path: str | os.PathLike[str],
+    extra_dim_type: str = "multipoint",
+    *,
+    replace: bool = False,
+) -> Path:
+    """Convert one file, with all of its planes, to ND2.
+
+    Parameters
+    ----------
+    input_path : str, path or LimImageSource
+        The file.
+    output_path : str or path
+        Name of the ND2 file.
+    extra_dim_type : {"multipoint", "timeloop", "zstack"}
+        What its pages are, if it does not say.
+    replace : bool, default False
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    ValueError
+        If `extra_dim_type` is no such word.
+    OutputExists
+        If the output exists and is not to be replaced.
+    Nd2WatchError
+        If the file cannot be used, or the written file does not equal it.
+    """
+    if extra_dim_type not in _AXES:
+        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(_AXES)}")
+    source = (
+        input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
+    )
+    plan = plan_in_order(Rows.of([[source]]), axis=_AXES[extra_dim_type])
+    return convert(plan, Path(output_path), replace=replace).output
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for converting one file to a parser."""
+    parser.add_argument("input", type=Path, metavar="INPUT", help="file to convert")
+    parser.add_argument(
+        "output", type=Path, nargs="?", metavar="OUTPUT", help="default: INPUT, ending with .nd2"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="replace an existing file")
+    parser.add_argument(
+        "--unknown_dimension", choices=tuple(_AXES), default="multipoint",
+        help="what its pages are, if it does not say (default: %(default)s)",
+    )  # fmt: skip
+
+
+def convert_one(words: argparse.Namespace) -> Path:
+    """Convert the file that parsed words name, and return the ND2 file."""
+    output = words.output or words.input.with_suffix(".nd2")
+    if output.suffix.lower() != ".nd2":
+        output = output.with_name(f"{output.name}.nd2")
+    return convert_file_to_nd2(words.input, output, words.unknown_dimension, replace=words.force)
+
+
+def convert_file_to_nd2_args(args: Sequence[str] | None = None) -> Path:
+    """Convert one file as words of a command line say, and return the ND2 file.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        The words; those of the process when left out.
+
+    Raises
+    ------
+    LayoutError
+        If the words are no such command.
+    Nd2WatchError, OSError
+        As `convert_file_to_nd2` says.
+    """
+    return convert_one(_parser().parse_args(args))
+
+
+def convert_file_to_nd2_cli(args: Sequence[str] | None = None) -> int:
+    """Do the same, and return 0; 1 on an error, told in one line on standard error."""
+    return status_of(lambda: Messages().done(convert_file_to_nd2_args(args)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = CommandParser("convert-file-to-nd2", "Convert one file to ND2.")
+    add_file_arguments(parser)
+    return parser

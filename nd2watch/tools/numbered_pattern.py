@@ -1,0 +1,204 @@
+"""Patterns of file names whose capture groups are told by their number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import LayoutError
+from nd2watch.experiment import plain_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_SIMPLE: Final = re.compile(r"\\(.)|(\*)|(\?+)|(.)", re.DOTALL)
+_ANY_RUN: Final = "(.+?)"
+_SUFFIX: Final = re.compile(r"\.([A-Za-z0-9]+)\$?$")
+
+MULTIPOINT_X, MULTIPOINT_Y = "multipoint_x", "multipoint_y"
+DIMENSION_AXES: Final = {
+    "timeloop": "t",
+    "multipoint": "p",
+    MULTIPOINT_X: "p",
+    MULTIPOINT_Y: "p",
+    "zstack": "z",
+    "channel": "c",
+}
+"""The axis that each dimension is on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedPattern:
+    """A regular expression, each group of which is a dimension.
+
+    Attributes
+    ----------
+    source : str
+        The pattern as it was given.
+    regex : re.Pattern
+        What is searched for in a file's name; in its path below the folder when it has a ``/``.
+    groups : tuple of str
+        Dimension of each group, in their order.
+    """
+
+    source: str
+    regex: re.Pattern[str]
+    groups: tuple[str, ...]
+
+    @property
+    def spans_folders(self) -> bool:
+        """Names are searched with the folders in which they are."""
+        return "/" in self.source
+
+    @property
+    def suffix(self) -> str:
+        """The ending of names, such as ``.tif``, that the pattern ends with; empty if unclear."""
+        found = _SUFFIX.search(self.source)
+        return f".{found[1].lower()}" if found else ""
+
+    def match(self, name: str) -> dict[str, tuple[str, ...]] | None:
+        """Return the labels that a name has on each axis, None when it does not match.
+
+        The labels are in the order of the groups, with that for multipoint X before that for
+        multipoint Y.
+        """
+        found = self.regex.search(name)
+        if found is None:
+            return None
+        labels: dict[str, list[str]] = {}
+        for dimension, text in sorted(
+            zip(self.groups, found.groups(default=""), strict=True), key=_x_before_y
+        ):
+            labels.setdefault(DIMENSION_AXES[dimension], []).append(plain_label(text))
+        return {axis: tuple(texts) for axis, texts in labels.items()}
+
+
+def compile_numbered(
+    source: str,
+    numbers: Mapping[str, Sequence[int]],
+    *,
+    simple: bool = False,
+    flatten: bool = False,
+) -> NumberedPattern:
+    r"""Return a compiled pattern.
+
+    Parameters
+    ----------
+    source : str
+        A regular expression with capture groups; or, if `simple`, text in which ``*`` stands for
+        any run of characters and ``???`` for exactly as many, each a group, and ``\x`` for the
+        character x itself.
+    numbers : mapping from str to sequence of int
+        For each dimension the numbers of its groups, from 1.
+    simple : bool, default False
+        `source` is no regular expression.
+    flatten : bool, default False
+        Several groups may be of one dimension; together they make one axis.
+
+    Raises
+    ------
+    LayoutError
+        If the pattern is malformed, a group has no dimension or two, a number is that of no group,
+        or a dimension has several groups that may not be put together.
+    """
+    spans = list(_simple_spans(source) if simple else _group_spans(source))
+    try:
+        regex = re.compile(_translated(source) if simple else source)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise LayoutError(f"malformed pattern {source!r}: {error}") from error
+    owners: dict[int, str] = {}
+    for dimension, listed in numbers.items():
+        for number in listed:
+            if not 1 <= number <= regex.groups:
+                raise LayoutError(
+                    f"--{dimension} {number}: the pattern {source!r} has {regex.groups} groups;"
+                    " they count from 1"
+                )
+            if number in owners:
+                what = f"both --{owners[number]} and --{dimension}"
+                raise LayoutError(f"{_shown(source, spans, number)} is given for {what}")
+            owners[number] = dimension
+    for number in range(1, regex.groups + 1):
+        if number not in owners:
+            raise LayoutError(
+                f"{_shown(source, spans, number)} is given for no dimension; say what it is by"
+                f" -t, -m, -mx, -my, -z or -c {number}, or make it a group that does not capture:"
+                " (?:...)"
+            )
+    _check_dimensions(numbers, flatten=flatten)
+    groups = tuple(owners[number] for number in range(1, regex.groups + 1))
+    return NumberedPattern(source=source, regex=regex, groups=groups)
+
+
+def _check_dimensions(numbers: Mapping[str, Sequence[int]], *, flatten: bool) -> None:
+    """Refuse multipoint X without Y, and several groups of one axis unless they are flattened."""
+    has_x, has_y = (bool(numbers.get(name)) for name in (MULTIPOINT_X, MULTIPOINT_Y))
+    if has_x != has_y:
+        given, other = (MULTIPOINT_X, MULTIPOINT_Y) if has_x else (MULTIPOINT_Y, MULTIPOINT_X)
+        raise LayoutError(f"--{given} needs --{other}")
+    doubled = [f"--{name}" for name, listed in numbers.items() if len(listed) > 1]
+    if has_x and numbers.get("multipoint"):
+        doubled += [f"--{MULTIPOINT_X}", "--multipoint"]
+    if doubled and not flatten:
+        raise LayoutError(
+            f"several groups for {' and '.join(doubled)} make one axis only by --flatten_duplicates"
+        )
+
+
+def _x_before_y(entry: tuple[str, str]) -> int:
+    """Return a sorting key that keeps the order of groups but for multipoint X and Y."""
+    return 1 if entry[0] == MULTIPOINT_Y else 0
+
+
+def _translated(source: str) -> str:
+    """Return the regular expression of a simple pattern."""
+    parts = []
+    for found in _SIMPLE.finditer(source):
+        escaped, star, marks, plain = found.groups()
+        if star:
+            parts.append(_ANY_RUN)
+        elif marks:
+            parts.append(f"({'.' * len(marks)})")
+        else:
+            parts.append(re.escape(escaped or plain))
+    return "".join(parts)
+
+
+def _simple_spans(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where the groups of a simple pattern are."""
+    return (found.span() for found in _SIMPLE.finditer(source) if found[2] or found[3])
+
+
+def _group_spans(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where the capture groups of a regular expression are, in their order."""
+    opened: list[tuple[int, bool]] = []
+    spans: dict[int, int] = {}
+    in_set = False
+    position = 0
+    while position < len(source):
+        character = source[position]
+        if character == "\\":
+            position += 1
+        elif in_set:
+            in_set = character != "]" or source[:position].endswith(("[", "[^"))
+        elif character == "[":
+            in_set = True
+        elif character == "(":
+            captures = source[position + 1 : position + 2] != "?" or bool(
+                re.match(r"\(\?P<", source[position:])
+            )
+            opened.append((position, captures))
+        elif character == ")" and opened:
+            start, captures = opened.pop()
+            if captures:
+                spans[start] = position + 1
+        position += 1
+    return ((start, spans[start]) for start in sorted(spans))
+
+
+def _shown(source: str, spans: Sequence[tuple[int, int]], number: int) -> str:
+    """Return a group for messages, marked in its pattern."""
+    start, end = spans[number - 1] if number <= len(spans) else (0, len(source))
+    marked = f"{source[:start]} >>>{source[start:end]}<<< {source[end:]}"
+    return f"capture group {number} of the pattern, {marked}"

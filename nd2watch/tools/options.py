@@ -1,0 +1,315 @@
+"""The words of the command line for converting a folder of numbered files."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import LayoutError
+from nd2watch.experiment import Calibration, plain_label
+from nd2watch.nd2 import Optics
+from nd2watch.sources import FORMATS, SUFFIXES, ChannelInfo
+from nd2watch.tools.numbered_pattern import NumberedPattern, compile_numbered
+from nd2watch.tools.plate import PlateOptions
+from nd2watch.tools.words import color_of, modality_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_GROUPS: Final = (
+    ("-mx", "--multipoint_x", "position along X"),
+    ("-my", "--multipoint_y", "position along Y"),
+    ("-m", "--multipoint", "position"),
+    ("-z", "--zstack", "Z plane"),
+    ("-t", "--timeloop", "time point"),
+    ("-c", "--channel", "channel"),
+)
+_OPTICS: Final = {
+    "ms_objective_magnification": "magnification",
+    "ms_objective_numerical_aperture": "numerical_aperture",
+    "ms_zoom_magnification": "zoom",
+    "ms_immersion_refractive_index": "immersion_index",
+}
+_THREADS: Final = 4
+EXTRA_DIMENSIONS: Final = {"timeloop": "t", "zstack": "z", "multipoint": "p", "channel": "c"}
+"""Axis of pages of which the files do not say what they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceOptions:
+    """What the command line says.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the files are.
+    pattern : NumberedPattern
+        How their names are read.
+    suffixes : tuple of str
+        Endings of the names that are looked at, in lower case.
+    pages : {"t", "p", "z", "c"} or None
+        Axis of pages of which the files do not say what they are.
+    output : Path or None
+        The ND2 file.
+    description : Path or None
+        The JSON file that describes the sequence.
+    force : bool
+        Replace an existing file.
+    calibration : Calibration
+        Pixel size, Z step, period.
+    optics : Optics
+        Objective and zoom.
+    pinhole_um : float or None
+        Diameter of the pinhole of all channels, um.
+    channels : mapping from str to ChannelInfo
+        What is stated of channels, by the names that they have in the files.
+    threads : int
+        Threads that read sources.
+    flatten : bool
+        Several groups, and points in the files, make one axis together.
+    allow_missing : bool
+        Write black planes where files are missing.
+    plate : PlateOptions
+        What is stated of the well plate.
+    json_logs : bool
+        Messages are JSON.
+    """
+
+    folder: Path
+    pattern: NumberedPattern
+    suffixes: tuple[str, ...]
+    pages: str | None
+    output: Path | None
+    description: Path | None
+    force: bool
+    calibration: Calibration
+    optics: Optics
+    pinhole_um: float | None
+    channels: Mapping[str, ChannelInfo]
+    threads: int
+    flatten: bool
+    allow_missing: bool
+    plate: PlateOptions
+    json_logs: bool
+
+    @property
+    def target(self) -> Path:
+        """The one file to write.
+
+        Raises
+        ------
+        LayoutError
+            If there is none, or two.
+        """
+        targets = [path for path in (self.output, self.description) if path is not None]
+        if len(targets) != 1:
+            raise LayoutError("give either --nd2 or --json, and just one of them")
+        return targets[0]
+
+
+def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that describe a sequence to a parser."""
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="where the files are")
+    add("regexp", metavar="REGEXP", help="regular expression of the names, with capture groups")
+    names = parser.add_argument_group("names of the files")
+    add = names.add_argument
+    add(
+        "-s", "--simple_regexp", action="store_true",
+        help=r"REGEXP is simple: * is any run of characters, ??? exactly as many, each a group; \x"
+        " is the character x",
+    )  # fmt: skip
+    add("--extension", metavar="EXT", help="ending of the names; else that of REGEXP")
+    for short, long, what in _GROUPS:
+        add(
+            short, long, action="append", type=int, default=[], metavar="N",
+            help=f"number of the group that is the {what}",
+        )  # fmt: skip
+    add(
+        "--extra-dimension", choices=tuple(EXTRA_DIMENSIONS), metavar="DIMENSION",
+        help="what pages in the files are, if they do not say: %(choices)s",
+    )  # fmt: skip
+    add(
+        "--flatten_duplicates", action="store_true",
+        help="several groups of one dimension, or groups and pages, make one axis together",
+    )  # fmt: skip
+    add(
+        "--allow_missing_files", action="store_true",
+        help="write black planes for missing files, marked as missing in the metadata",
+    )  # fmt: skip
+    _add_output(parser)
+    _add_metadata(parser)
+    _add_plate(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the result goes."""
+    add = parser.add_argument_group("output").add_argument
+    add("-n", "--nd2", metavar="NAME", help="write this ND2 file")
+    add("-j", "--json", metavar="NAME", help="describe the sequence in this JSON file instead")
+    add("-o", "--output_dir", type=Path, metavar="DIR", help="where the ND2 file goes; else FOLDER")
+    add("-f", "--force", action="store_true", help="replace an existing file")
+    add("--multiprocessing", action="store_true", help="read files by several threads")
+    add("--logs_to_json", action="store_true", help="print messages as JSON, one a line")
+
+
+def _add_metadata(parser: argparse.ArgumentParser) -> None:
+    """Add what is stated of loops, channels and optics."""
+    add = parser.add_argument_group("metadata, instead of those that the files tell").add_argument
+    add("-zstep", "--zstack_step", type=_number, metavar="UM", help="distance of Z planes, um")
+    add("-tstep", "--timeloop_step", type=_number, metavar="MS", help="time between points, ms")
+    add(
+        "--channel-setting", action="append", default=[], metavar="SETTING",
+        help="original|new|modality|ex|em|color: the name in the files, the name to write, how it"
+        " is imaged, wavelengths in nm, a colour name or #RRGGBB; empty parts are taken from the"
+        " files; five parts keep the name",
+    )  # fmt: skip
+    add("--pixel_calibration", type=_number, metavar="UM", help="edge of a pixel, um")
+    add("--ms-objective_magnification", type=_number, metavar="X")
+    add("--ms-objective_numerical_aperture", type=_number, metavar="NA")
+    add("--ms-zoom_magnification", type=_number, metavar="X")
+    add("--ms-immersion_refractive_index", type=_number, metavar="N")
+    add("--ms-pinhole_diameter", type=_number, metavar="UM", help="um, of all channels")
+
+
+def _add_plate(parser: argparse.ArgumentParser) -> None:
+    """Add what is stated of the well plate."""
+    add = parser.add_argument_group("well plate").add_argument
+    add(
+        "--wellplate-mode", choices=("auto", "off"), default="auto",
+        help="auto: positions named like A01, or by row and column, are wells",
+    )  # fmt: skip
+    add("--wellplate-rows", type=int, metavar="N", help="rows of the plate, if not a standard one")
+    add("--wellplate-columns", type=int, metavar="N", help="columns of the plate")
+    add("--wellplate-name", default="", metavar="NAME")
+    add(
+        "--wellplate-row-naming",
+        default="letter",
+        metavar="NAMING",
+        help="letter, number, or a text",
+    )
+    add(
+        "--wellplate-column-naming", default="number", metavar="NAMING",
+        help="number, letter, or a text",
+    )  # fmt: skip
+
+
+def read_options(words: argparse.Namespace) -> SequenceOptions:
+    """Return the options that parsed words are, checked against each other.
+
+    Parameters
+    ----------
+    words : Namespace
+        From a parser with `add_sequence_arguments`.
+
+    Raises
+    ------
+    LayoutError, FormatError
+        If they contradict each other, or a value is out of range.
+    """
+    if words.json is not None and words.output_dir is not None:
+        raise LayoutError("--output_dir is for --nd2; give --json with a folder in its name")
+    numbers = {long.removeprefix("--"): getattr(words, long[2:]) for _, long, _ in _GROUPS}
+    pattern = compile_numbered(
+        words.regexp, numbers, simple=words.simple_regexp, flatten=words.flatten_duplicates
+    )
+    output_folder = words.output_dir or words.folder
+    return SequenceOptions(
+        folder=words.folder,
+        pattern=pattern,
+        suffixes=_suffixes(words.extension, pattern),
+        pages=EXTRA_DIMENSIONS.get(words.extra_dimension),
+        output=None if words.nd2 is None else output_folder / _nd2_name(words.nd2),
+        description=None if words.json is None else words.folder / words.json,
+        force=words.force,
+        calibration=Calibration(
+            pixel_size_um=words.pixel_calibration,
+            z_step_um=words.zstack_step,
+            period_ms=words.timeloop_step,
+        ),
+        optics=Optics(**{name: getattr(words, word) for word, name in _OPTICS.items()}),
+        pinhole_um=words.ms_pinhole_diameter,
+        channels=_channel_settings(words.channel_setting),
+        threads=_THREADS if words.multiprocessing else 1,
+        flatten=words.flatten_duplicates,
+        allow_missing=words.allow_missing_files,
+        plate=PlateOptions(
+            is_off=words.wellplate_mode == "off",
+            rows=words.wellplate_rows,
+            columns=words.wellplate_columns,
+            name=words.wellplate_name,
+            row_naming=words.wellplate_row_naming,
+            column_naming=words.wellplate_column_naming,
+        ),
+        json_logs=words.logs_to_json,
+    )
+
+
+def _nd2_name(name: str) -> str:
+    """Return the name of an ND2 file, with its ending."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in ("", ".nd2"):
+        raise LayoutError(f"--nd2 {name}: the name of an ND2 file ends with .nd2")
+    return name if suffix else f"{name}.nd2"
+
+
+def _suffixes(extension: str | None, pattern: NumberedPattern) -> tuple[str, ...]:
+    """Return the endings of names that are looked at: those of one format, else all."""
+    if extension is not None:
+        suffix = f".{extension.lower().removeprefix('.')}"
+        last = f".{suffix.rpartition('.')[2]}"
+        if last not in SUFFIXES:
+            known = ", ".join(SUFFIXES)
+            raise LayoutError(f"--extension {extension}: files end with {known}")
+        return (suffix,)
+    alike = (known.suffixes for known in FORMATS if pattern.suffix in known.suffixes)
+    return next(alike, SUFFIXES)
+
+
+def _channel_settings(settings: Sequence[str]) -> dict[str, ChannelInfo]:
+    """Return what is stated of channels, by their names in the files."""
+    channels: dict[str, ChannelInfo] = {}
+    for setting in settings:
+        parts = [part.strip() for part in setting.split("|")]
+        if len(parts) == 5:
+            parts = [parts[0], *parts]
+        if len(parts) != 6:
+            raise LayoutError(
+                f"--channel-setting {setting!r} has {len(parts)} parts; it is"
+                " original|new|modality|ex|em|color, or without the first"
+            )
+        original, name, modality, excitation, emission, color = parts
+        original = plain_label(original)
+        if original in channels:
+            raise LayoutError(f"there are two --channel-setting for {original!r}")
+        known = modality_of(modality)
+        channels[original] = ChannelInfo(
+            name=name,
+            modality=() if known is None else tuple(f.name.lower() for f in known if f.name),
+            excitation_nm=_wavelength(excitation, setting),
+            emission_nm=_wavelength(emission, setting),
+            color=color_of(color) if color else None,
+        )
+    return channels
+
+
+def _wavelength(text: str, setting: str) -> float | None:
+    """Return a wavelength, nm; None when it is left open."""
+    try:
+        return (_number(text) or None) if text else None
+    except argparse.ArgumentTypeError as error:
+        raise LayoutError(f"--channel-setting {setting!r}: wavelength {error}") from error
+
+
+def _number(text: str) -> float:
+    """Return a number, which may have a fraction."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return number

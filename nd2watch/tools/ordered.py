@@ -1,0 +1,246 @@
+"""Files in a given order, and the plan for converting them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.convert import ConversionPlan, StatedMetadata, plan_frames
+from nd2watch.errors import LayoutError
+from nd2watch.experiment import Calibration, FrameGrid, join_files
+from nd2watch.sources import PAGES, FrameFile, SourcePlane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nd2watch.experiment import Coordinate
+    from nd2watch.nd2 import Experiment, ImageAttributes, Picture
+    from nd2watch.tools.image_source import LimImageSource
+
+_LOOPS: Final = "tpz"
+_LAYOUT: Final = "files in the order in which they were given"
+
+
+class InputError(LayoutError):
+    """The files that are given, or what is said of them, contradict each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The files of each frame, or run of frames.
+
+    Attributes
+    ----------
+    files : tuple of tuple of FrameFile
+        One file a channel, or of several channels.
+
+    Raises
+    ------
+    InputError
+        If there is none, or rows differ in their number of files.
+    """
+
+    files: tuple[tuple[FrameFile, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise InputError("there are no files to convert")
+        count = len(self.files[0])
+        for number, row in enumerate(self.files, 1):
+            if not row:
+                raise InputError(f"frame {number} has no files")
+            if len(row) != count:
+                raise InputError(
+                    f"frame {number} has {len(row)} channels ({row[0].path}, ...), frame 1 has"
+                    f" {count}"
+                )
+
+    @classmethod
+    def of(cls, sources: Sequence[Sequence[LimImageSource]]) -> Rows:
+        """Return the rows of sources."""
+        return cls(files=tuple(tuple(source.frame for source in row) for row in sources))
+
+    @property
+    def channel_count(self) -> int:
+        """Files of a row."""
+        return len(self.files[0])
+
+    @property
+    def title(self) -> str:
+        """What the rows are, for messages."""
+        first = self.files[0][0].path.name
+        count = len(self.files) * self.channel_count
+        return first if count == 1 else f"{first} and {count - 1} more"
+
+    def sizes(self) -> dict[str, int]:
+        """Return the points on t, p, z and pages that every file has of its own.
+
+        Raises
+        ------
+        InputError
+            If files differ in them.
+        """
+        first = self.files[0][0]
+        found = _loops_of(first)
+        for file in itertools.chain(*self.files):
+            if _loops_of(file) != found:
+                raise InputError(
+                    f"{file.path} holds {file.info.axes_text or 'one plane'}, {first.path}"
+                    f" {first.info.axes_text or 'one plane'}; with loops given, all files are alike"
+                )
+        return found
+
+
+def plan_in_order(
+    rows: Rows,
+    *,
+    axis: str,
+    experiment: Experiment | None = None,
+    attributes: ImageAttributes | None = None,
+    picture: Picture | None = None,
+) -> ConversionPlan:
+    """Return the plan for files in their order.
+
+    Parameters
+    ----------
+    rows : Rows
+        The files.
+    axis : {"t", "p", "z"}
+        Axis of the sequence, and of pages of which nothing says what they are.
+    experiment : Experiment, optional
+        Loops; the files are distributed on them.
+    attributes : ImageAttributes, optional
+        What the file is expected to be.
+    picture : Picture, optional
+        Channels, optics, pixel size, start.
+
+    Raises
+    ------
+    LayoutError
+        If anything contradicts the files.
+    """
+    grid = _grid(rows, axis) if experiment is None else _grid_of_loops(rows, experiment)
+    stated = StatedMetadata(experiment=experiment)
+    if picture is not None:
+        _check_colors(grid, picture)
+        stated = dataclasses.replace(
+            stated,
+            calibration=Calibration(pixel_size_um=picture.pixel_size_um),
+            channels=picture.channels,
+            optics=picture.optics,
+            started=picture.started,
+        )
+    plan = plan_frames(grid, stated, title=rows.title, layout=_LAYOUT)
+    return plan if attributes is None else _with_attributes(plan, attributes)
+
+
+def _loops_of(file: FrameFile) -> dict[str, int]:
+    """Return the points of a file on all axes but that of channels."""
+    return {axis: size for axis, size in file.info.axes if axis != "c"}
+
+
+def _grid(rows: Rows, axis: str) -> FrameGrid:
+    """Return the planes of files that follow each other on an axis."""
+    places = [{axis: number} for number in range(len(rows.files))]
+    labels = {axis: len(rows.files)}
+    return _join(rows, places, labels, pages=axis)
+
+
+def _grid_of_loops(rows: Rows, experiment: Experiment) -> FrameGrid:
+    """Return the planes of files that are distributed on loops.
+
+    What the files do not have of a loop themselves is the order of the files: time, then position,
+    then Z.
+    """
+    inner, sizes = rows.sizes(), experiment.sizes
+    if PAGES in inner:
+        return _pages_on_loops(rows, sizes)
+    outer = {}
+    for axis in _LOOPS:
+        outer[axis], rest = divmod(sizes.get(axis, 1), inner.get(axis, 1))
+        if rest or not outer[axis]:
+            raise InputError(
+                f"the loops have {axis}={sizes.get(axis, 1)}, each file has {axis}={inner[axis]}"
+            )
+    if math.prod(outer.values()) != len(rows.files):
+        text = " x ".join(f"{axis}={count}" for axis, count in sizes.items()) or "none"
+        per_row = math.prod(inner.values())
+        raise InputError(
+            f"the loops ({text}) make {experiment.frame_count} frames, the files give"
+            f" {len(rows.files) * per_row}"
+        )
+    points = itertools.product(*(range(outer[axis]) for axis in _LOOPS))
+    places = [dict(zip(_LOOPS, point, strict=True)) for point in points]
+    return _join(rows, places, outer, pages=None)
+
+
+def _pages_on_loops(rows: Rows, sizes: dict[str, int]) -> FrameGrid:
+    """Return the planes of files of unknown pages, one file after the other, on loops."""
+    frames = tuple(itertools.chain.from_iterable(map(_frames_of, rows.files)))
+    counts = [sizes.get(axis, 1) for axis in _LOOPS]
+    if math.prod(counts) != len(frames):
+        raise InputError(f"the loops make {math.prod(counts)} frames, the files give {len(frames)}")
+    names = tuple(tuple(_numbers(count)) for count in counts)
+    channels = tuple(_numbers(len(frames[0])))
+    return FrameGrid(labels=(*names, channels), frames=frames)
+
+
+def _frames_of(row: Sequence[FrameFile]) -> Iterator[tuple[SourcePlane, ...]]:
+    """Yield the frames that a row of files gives, all of their channels in each."""
+    columns = []
+    for file in row:
+        planes = [SourcePlane(file=file, index=index) for index in range(file.info.plane_count)]
+        channels: dict[int, list[SourcePlane]] = {}
+        for plane in planes:
+            channels.setdefault(file.info.place_of(plane.index).get("c", 0), []).append(plane)
+        columns += list(channels.values())
+    return zip(*columns, strict=True)
+
+
+def _join(
+    rows: Rows, places: Sequence[dict[str, int]], sizes: dict[str, int], *, pages: str | None
+) -> FrameGrid:
+    """Return the planes of files whose rows have places on the axes t, p, z."""
+    labels = [_numbers(sizes.get(axis, 1)) for axis in _LOOPS]
+    channels = _numbers(rows.channel_count)
+    files: dict[Coordinate, FrameFile] = {}
+    for place, row in zip(places, rows.files, strict=True):
+        t, p, z = (names[place.get(axis, 0)] for axis, names in zip(_LOOPS, labels, strict=True))
+        files |= {(t, p, z, c): file for c, file in zip(channels, row, strict=True)}
+    return join_files(files, [*labels, channels], pages=pages, joined=(*_LOOPS, "c"))
+
+
+def _numbers(count: int) -> list[str]:
+    """Return the names of points: their numbers, and no name for a single one."""
+    return [""] if count == 1 else [str(number + 1) for number in range(count)]
+
+
+def _check_colors(grid: FrameGrid, picture: Picture) -> None:
+    """Refuse an RGB channel for files that are not RGB."""
+    file = grid.first.file
+    if picture.is_rgb and not file.info.rgb:
+        raise InputError(
+            f"the metadata are of an RGB image, {file.path} is {file.info.format_text}"
+        )
+
+
+def _with_attributes(plan: ConversionPlan, attributes: ImageAttributes) -> ConversionPlan:
+    """Return a plan with the bits and the compression that attributes give."""
+    found = plan.attributes
+    names = ("width", "height", "component_count", "bits_in_memory", "frame_count")
+    wrong = [
+        f"{name} is {getattr(attributes, name)}, by the files {getattr(found, name)}"
+        for name in names
+        if getattr(attributes, name) != getattr(found, name)
+    ]
+    if wrong:
+        raise InputError(f"the attributes contradict the files: {'; '.join(wrong)}")
+    stated = dataclasses.replace(
+        found,
+        bits_significant=attributes.bits_significant,
+        zlib_level=attributes.zlib_level,
+    )
+    return dataclasses.replace(plan, attributes=stated)
