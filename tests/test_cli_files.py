@@ -82,8 +82,14 @@ def write_rich(path: Path) -> Path:
     attributes = ImageAttributes(
         width=32, height=24, component_count=2, bits_significant=16, frame_count=12, zlib_level=1
     )
+    light = Channel(
+        name="Light",
+        modality=Modality.TRANSMITTED_LIGHT,
+        microscope="Ti2",
+        optics=Optics(objective_name="Plan 10x", magnification=10, zoom=1.5),
+    )
     picture = Picture(
-        channels=(gfp, Channel(name="Light", modality=Modality.TRANSMITTED_LIGHT)),
+        channels=(gfp, light),
         optics=Optics(objective_name="Plan 60x", magnification=60, numerical_aperture=1.4),
         pixel_size_um=0.108,
         started=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
@@ -175,6 +181,8 @@ RICH: dict[str, Any] = {
             "exposure_ms": 50.0,
             "pinhole_um": 25.0,
             "camera": "Zyla",
+            "microscope": "",
+            "optics": None,
         },
         {
             "name": "Light",
@@ -186,6 +194,14 @@ RICH: dict[str, Any] = {
             "exposure_ms": None,
             "pinhole_um": None,
             "camera": "",
+            "microscope": "Ti2",
+            "optics": {
+                "objective_name": "Plan 10x",
+                "magnification": 10.0,
+                "numerical_aperture": None,
+                "immersion_index": None,
+                "zoom": 1.5,
+            },
         },
     ],
     "optics": {
@@ -246,7 +262,7 @@ LINES = """\
   loop Z       2 planes, 0.25 um apart, bottom to top, home index 0, Piezo
   channels     GFP    #00FF00  488/520.5 nm  fluorescence, spinning disk; exposure 50 ms;\
  pinhole 25 um; Zyla
-               Light  #FFFFFF                brightfield, camera
+               Light  #FFFFFF                brightfield, camera; Ti2; Plan 10x, 10x, zoom 1.5
   optics       Plan 60x, 60x, NA 1.4
   pixel size   0.108 um
   time         started 2026-01-02 03:04:05.678+00:00

@@ -117,6 +117,8 @@ def _channel(channel: dict[str, Any]) -> list[str]:
         f"exposure {_s(channel['exposure_ms'])}" if channel["exposure_ms"] else "",
         f"pinhole {_um(channel['pinhole_um'])}" if channel["pinhole_um"] else "",
         channel["camera"],
+        channel["microscope"],
+        _optics(channel["optics"]) if channel["optics"] else "",
     ]
     return [
         channel["name"],

@@ -82,7 +82,7 @@ def _channels(reader: Nd2Reader) -> list[dict[str, Any]]:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    """Return one channel."""
+    """Return one channel; without optics of its own it has those of the file."""
     return {
         "name": channel.name,
         "component_count": channel.component_count,
@@ -93,11 +93,13 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "exposure_ms": channel.exposure_ms,
         "pinhole_um": channel.pinhole_um,
         "camera": channel.camera,
+        "microscope": channel.microscope,
+        "optics": asdict(channel.optics) if channel.optics else None,
     }
 
 
 def _optics(reader: Nd2Reader) -> dict[str, Any]:
-    """Return what lies between sample and camera."""
+    """Return what lies between sample and camera, for channels that have no optics of their own."""
     return asdict(reader.picture.optics)
 
 
