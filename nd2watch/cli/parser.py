@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nd2watch import host
-from nd2watch.cli import conversion, files, service, simulation
+from nd2watch.cli import conversion, files, sequences, service, simulation
 from nd2watch.errors import Nd2WatchError
 from nd2watch.version import __version__
 
@@ -59,7 +59,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nd2watch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (service, conversion, files, simulation):
+    for group in (service, conversion, sequences, files, simulation):
         for name, (add, purpose) in group.COMMANDS.items():
             add(commands.add_parser(name, help=purpose))
     return parser

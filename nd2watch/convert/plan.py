@@ -303,7 +303,8 @@ def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Ite
     if timing.assumption:
         yield timing.assumption
     if missing := len(grid.missing):
-        yield f"{missing} planes are missing; black ones are written in their place"
+        what = "1 plane is" if missing == 1 else f"{missing} planes are"
+        yield f"{what} missing; black is written instead"
 
 
 def _digest(grid: FrameGrid) -> str:

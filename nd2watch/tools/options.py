@@ -27,6 +27,13 @@ _GROUPS: Final = (
     ("-t", "--timeloop", "time point"),
     ("-c", "--channel", "channel"),
 )
+_MICROSCOPE: Final = (
+    ("objective_magnification", "X", "magnification of the objective"),
+    ("objective_numerical_aperture", "NA", "its numerical aperture"),
+    ("zoom_magnification", "X", "further magnification up to the camera"),
+    ("immersion_refractive_index", "N", "refractive index of the immersion medium"),
+    ("pinhole_diameter", "UM", "diameter of the pinhole of all channels, um"),
+)
 _OPTICS: Final = {
     "ms_objective_magnification": "magnification",
     "ms_objective_numerical_aperture": "numerical_aperture",
@@ -168,11 +175,8 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
         " files; five parts keep the name",
     )  # fmt: skip
     add("--pixel_calibration", type=_number, metavar="UM", help="edge of a pixel, um")
-    add("--ms-objective_magnification", type=_number, metavar="X")
-    add("--ms-objective_numerical_aperture", type=_number, metavar="NA")
-    add("--ms-zoom_magnification", type=_number, metavar="X")
-    add("--ms-immersion_refractive_index", type=_number, metavar="N")
-    add("--ms-pinhole_diameter", type=_number, metavar="UM", help="um, of all channels")
+    for word, metavar, what in _MICROSCOPE:
+        add(f"--ms-{word}", type=_number, metavar=metavar, help=what)
 
 
 def _add_plate(parser: argparse.ArgumentParser) -> None:
@@ -184,7 +188,7 @@ def _add_plate(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--wellplate-rows", type=int, metavar="N", help="rows of the plate, if not a standard one")
     add("--wellplate-columns", type=int, metavar="N", help="columns of the plate")
-    add("--wellplate-name", default="", metavar="NAME")
+    add("--wellplate-name", default="", metavar="NAME", help="name of the plate")
     add(
         "--wellplate-row-naming",
         default="letter",

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,2})")
 _PADDED: Final = re.compile(r"[0-9]{2}$")
 _ROW: Final = re.compile(r"[A-Z]{1,2}")
-_STANDARD: Final = (6, 12, 24, 48, 96, 384, 1536)
-_LARGEST: Final = WellPlate.standard(_STANDARD[-1])
+_USUAL: Final = (96, 384, 1536)
+"""Plates that are assumed; smaller ones are to be stated, as a few wells tell nothing of them."""
+
+_LARGEST: Final = WellPlate.standard(_USUAL[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +156,8 @@ def _on_plate(name: str) -> Well | None:
 
 
 def _plate(wells: Sequence[Well], options: PlateOptions) -> WellPlate:
-    """Return the stated plate, or the smallest standard one that has the wells."""
-    plates = (WellPlate.standard(count) for count in _STANDARD)
+    """Return the stated plate, or the smallest usual one that has the wells."""
+    plates = (WellPlate.standard(count) for count in _USUAL)
     usual = next((p for p in plates if all(well in p for well in wells)), _LARGEST)
     rows, columns = options.rows or usual.rows, options.columns or usual.columns
     is_usual = (rows, columns) == (usual.rows, usual.columns)
