@@ -1,9 +1,11 @@
 """nd2watch turns microscope image sequences into Nikon ND2 files.
 
 The names below are the public interface: the ND2 writer with its values, and the conversion of a
-folder of frames. Everything else may change.
+folder of frames. The modules among them are for programs that were written for limnd2, which find
+its names at its paths. Everything else may change.
 """
 
+from nd2watch import attributes, experiment_factory, metadata_factory, tools
 from nd2watch.convert import ConversionResult, convert_folder
 from nd2watch.errors import ConversionError, FormatError, Nd2WatchError, OutputExists
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern, compile_regex
@@ -19,7 +21,6 @@ from nd2watch.nd2 import (
     MaskLayer,
     Modality,
     Nd2Reader,
-    Nd2Writer,
     NETimeLoop,
     Optics,
     OtherShape,
@@ -43,6 +44,7 @@ from nd2watch.nd2 import (
     ZStackLoop,
     recover,
 )
+from nd2watch.tools.writer import Nd2Writer
 from nd2watch.version import __version__
 
 __all__ = [
@@ -88,8 +90,12 @@ __all__ = [
     "XYPosLoop",
     "ZStackLoop",
     "__version__",
+    "attributes",
     "compile_pattern",
     "compile_regex",
     "convert_folder",
+    "experiment_factory",
+    "metadata_factory",
     "recover",
+    "tools",
 ]
