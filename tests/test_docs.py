@@ -25,6 +25,7 @@ def test_the_examples_of_the_writer_run(tmp_path: Path, monkeypatch: pytest.Monk
         "mosaic.nd2",
         "timelapse.nd2",
         "cells.nd2",
+        "two-scopes.nd2",
         "segmented.nd2",
         "run7.nd2",
         "series.nd2",

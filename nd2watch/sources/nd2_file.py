@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.nd2 import Channel, Experiment, Optics
+    from nd2watch.nd2 import Channel, Experiment, Picture
 
     Stage = tuple[float, float, float | None]
 
@@ -139,7 +139,7 @@ def _read_info(path: Path, reader: Nd2Reader) -> SourceInfo:
         axes=(*loops, ("c", len(channels))),
         channels=channels,
         positions=_positions(reader)[: dict(loops).get("p")],
-        optics=_optics(picture.optics),
+        optics=_optics(picture),
         pixel_size_um=picture.pixel_size_um,
         z_step_um=stack.step_um if stack else None,
         period_ms=_period_ms(reader),
@@ -195,8 +195,11 @@ def _channel(channel: Channel) -> ChannelInfo:
     )
 
 
-def _optics(optics: Optics) -> OpticsInfo:
-    """Return what the file tells of the optics."""
+def _optics(picture: Picture) -> OpticsInfo:
+    """Return what the file tells of the optics: those that all channels have, or of the picture."""
+    optics, *others = {channel.optics or picture.optics for channel in picture.channels}
+    if others:
+        optics = picture.optics
     return OpticsInfo(
         objective_name=optics.objective_name,
         magnification=optics.magnification,

@@ -10,10 +10,12 @@ import pytest
 
 from nd2watch.errors import FrameUnreadable
 from nd2watch.nd2 import (
+    Channel,
     Experiment,
     FrameMetadata,
     Nd2Reader,
     NETimeLoop,
+    Optics,
     Picture,
     StagePosition,
     TimeLoop,
@@ -35,6 +37,7 @@ from tests.nd2.golden import load_golden_file
 from tests.sources.nd2_files import (
     CHANNELS,
     LOOPS,
+    OPTICS,
     POSITIONS,
     RGB,
     STACK,
@@ -113,6 +116,16 @@ def test_what_the_file_does_not_tell_is_unknown(tmp_path: Path) -> None:
     assert (info.pixel_size_um, info.z_step_um, info.period_ms) == (None, None, None)
     assert info.started is None
     assert info.plane(0) == PlaneInfo(time_ms=0.0)
+
+
+@pytest.mark.parametrize(("others", "shown"), [(OPTICS, "Plan Apo 60x Oil"), (None, "common")])
+def test_optics_are_those_of_all_channels_or_of_the_picture(
+    tmp_path: Path, others: Optics | None, shown: str
+) -> None:
+    channels = (Channel(name="a", optics=OPTICS), Channel(name="b", optics=others))
+    picture = Picture(channels=channels, optics=Optics(objective_name="common"))
+    path = write(tmp_path / "a.nd2", random_frames((1, 4, 5, 2)), picture=picture)
+    assert open_frame(path).info.optics.objective_name == shown
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
