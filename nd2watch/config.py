@@ -72,6 +72,7 @@ class WatchConfig(Strict):
     regex: Text | None = None
     sequence: list[Text] | None = None
     ignore: list[Text] = []
+    pages: Literal["t", "p", "z", "c"] | None = None
     output: str = ""
     axes: AxesConfig = AxesConfig()
     calibration: CalibrationConfig = CalibrationConfig()

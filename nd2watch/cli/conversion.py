@@ -10,6 +10,7 @@ from nd2watch.cli import arguments
 from nd2watch.cli.terminal import progress_bar, say
 from nd2watch.convert import convert_folder
 from nd2watch.experiment import (
+    AXES,
     TEMPORARY_NAMES,
     AxisSize,
     Calibration,
@@ -50,6 +51,9 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--ignore", action="append", default=[], metavar="GLOB", help="names to pass over"
+    )
+    parser.add_argument(
+        "--pages", choices=AXES, help="axis of pages in the files, if these do not say"
     )
     parser.add_argument("--pixel-size-um", type=float, metavar="UM")
     parser.add_argument("--z-step-um", type=float, metavar="UM")
@@ -95,6 +99,7 @@ def _layout(options: argparse.Namespace) -> Layout:
             z_step_um=options.z_step_um,
             period_ms=options.period_ms,
         ),
+        pages=options.pages,
     )
 
 

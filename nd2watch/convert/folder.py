@@ -51,8 +51,10 @@ def collect_folder(
             continue
         sequence = sequences.setdefault(name.sequence, ImageSequence(layout, name.sequence))
         try:
-            rival = sequence.add(name.coordinate, open_frame(path))
-        except SourceError as error:
+            frame = open_frame(path)
+            layout.check(frame)
+            rival = sequence.add(name.coordinate, frame)
+        except (SourceError, LayoutError) as error:
             faults.append(str(error))
         else:
             if rival is not None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nd2watch.sources import FrameFile, SourceInfo
 
 _COMPONENT: Final = AXES.index("c")
+_MANY: Final = 10_000_000
+_SPARSE: Final = 1000
+"""Places for each file from which on a grid is taken for a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +109,16 @@ def join_files(
         If RGB frames are in several channels.
     """
     _check_formats(files.values())
+    placed = [axis for axis, names in zip(AXES, labels, strict=True) if tuple(names) != ("",)]
+    for file in files.values():
+        check_axes(file, placed, pages=pages, joined=joined)
     joints = [
         _Joint(axis, names, files, number, pages)
         for number, (axis, names) in enumerate(zip(AXES, labels, strict=True))
     ]
-    for joint in joints:
-        joint.check(joined)
     sizes = [joint.size for joint in joints]
     strides = [math.prod(sizes[number + 1 :]) for number in range(len(sizes))]
+    _check_places(sizes, files)
     planes: list[SourcePlane | None] = [None] * math.prod(sizes)
     for coordinate, file in files.items():
         start = sum(
@@ -151,7 +156,7 @@ class _Joint:
         number: int,
         pages: str | None,
     ) -> None:
-        self.axis = axis
+        self._axis = axis
         self._labels = labels
         self._having: dict[str, FrameFile] = {}
         self._counts: dict[str, int] = {}
@@ -174,22 +179,11 @@ class _Joint:
         }
         self.names = tuple(self._names(lengths))
 
-    def check(self, joined: Collection[str]) -> None:
-        """Refuse points in files that are placed on the axis themselves, unless it is allowed."""
-        if self.axis in joined or tuple(self._labels) == ("",):
-            return
-        for label, count in self._counts.items():
-            if count > 1:
-                raise LayoutError(
-                    f"the axis {self.axis} is in the names of the files, and"
-                    f" {self._having[label].path} has {count} {AXIS_NAMES[self.axis]}s of its own"
-                )
-
     def _names(self, lengths: Sequence[int]) -> Iterator[str]:
         """Yield the name of each point."""
         for label, length in zip(self._labels, lengths, strict=True):
             file = self._having.get(label)
-            inner = _inner_names(file.info, self.axis) if file is not None else ()
+            inner = _inner_names(file.info, self._axis) if file is not None else ()
             for point in range(length):
                 name = inner[point] if point < len(inner) else ""
                 if length == 1 or not label:
@@ -198,23 +192,50 @@ class _Joint:
                     yield f"{label} {name or point + 1}"
 
 
+def check_axes(
+    file: FrameFile, placed: Collection[str], *, pages: str | None, joined: Collection[str]
+) -> None:
+    """Refuse a file whose planes have no place.
+
+    Parameters
+    ----------
+    file : FrameFile
+        The file.
+    placed : collection of str
+        Axes on which the file itself has a place.
+    pages, joined
+        As for `join_files`.
+
+    Raises
+    ------
+    LayoutError
+        If the meaning of planes is unknown, or they are on one of the `placed` axes that is not
+        among `joined`.
+    """
+    sizes = file.info.sizes
+    if PAGES in sizes and pages is None:
+        raise LayoutError(
+            f"{file.path} holds {sizes[PAGES]} pages, and nothing says what they are; name their"
+            " axis (--extra-dimension, --pages, or pages in the configuration)"
+        )
+    if PAGES in sizes and pages in sizes:
+        raise LayoutError(
+            f"{file.path} holds {sizes[PAGES]} pages that cannot be {AXIS_NAMES[str(pages)]}s, of"
+            f" which it has {sizes[str(pages)]}; name another axis for them"
+        )
+    for axis, size in sizes.items():
+        known = str(pages) if axis == PAGES else axis
+        if known in placed and known not in joined:
+            raise LayoutError(
+                f"{file.path} has {size} {AXIS_NAMES[known]}s of its own, and the names of the"
+                " files tell them apart too; --flatten_duplicates puts them behind each other"
+            )
+
+
 def _count(file: FrameFile, axis: str, pages: str | None) -> int:
     """Return how many points of an axis a file has."""
     sizes = file.info.sizes
-    if PAGES in sizes:
-        if pages is None:
-            raise LayoutError(
-                f"{file.path} holds {sizes[PAGES]} pages, and nothing says what they are; name"
-                " their axis"
-            )
-        if pages in sizes:
-            raise LayoutError(
-                f"{file.path} holds {sizes[PAGES]} pages that cannot be {AXIS_NAMES[pages]}s, of"
-                f" which it has {sizes[pages]}; name another axis for them"
-            )
-        if pages == axis:
-            return sizes[PAGES]
-    return sizes.get(axis, 1)
+    return sizes.get(PAGES if axis == pages and PAGES in sizes else axis, 1)
 
 
 def _offsets(info: SourceInfo, strides: Sequence[int], pages: str | None) -> Iterator[int]:
@@ -248,6 +269,16 @@ def _check_formats(files: Collection[FrameFile]) -> None:
                 f"{file.path} is {text}, {first.path} is {usual}; all frames of a file are alike",
                 file.path,
             )
+
+
+def _check_places(sizes: Sequence[int], files: Collection[Coordinate]) -> None:
+    """Refuse axes that make so many places that nearly all are empty, as wrong names do."""
+    places = math.prod(sizes)
+    if places > _MANY and places > _SPARSE * len(files):
+        shown = " x ".join(f"{axis}={size}" for axis, size in zip(AXES, sizes, strict=True))
+        raise LayoutError(
+            f"{len(files)} files cannot fill {shown}; are the fields of their names the right ones?"
+        )
 
 
 def _check_rgb(planes: Sequence[SourcePlane | None], channels: int) -> None:

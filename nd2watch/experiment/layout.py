@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, AxisSize, plain_label
+from nd2watch.experiment.grid import check_axes
 from nd2watch.experiment.pattern import FOLDER_FIELD, NamePattern
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import PurePath
 
     from nd2watch.nd2 import Channel
+    from nd2watch.sources import FrameFile
 
 TEMPORARY_NAMES: Final = (".*", "~*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload")
 """Names of files that programs write before they rename them."""
@@ -109,6 +111,9 @@ class Layout:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", MappingProxyType(dict(self.sizes)))
+        for axis in (*self.joined, *([self.pages] if self.pages is not None else [])):
+            if axis not in AXES:
+                raise LayoutError(f"{axis!r} is no axis; axes are t, p, z and c")
         for axis, size in self.sizes.items():
             if axis not in AXES:
                 raise LayoutError(f"{axis!r} is no axis; axes are t, p, z and c")
@@ -162,6 +167,17 @@ class Layout:
             sequence=tuple((name, fields.get(name, "")) for name in self.key_fields),
             coordinate=(t, p, z, c),
         )
+
+    def check(self, file: FrameFile) -> None:
+        """Refuse a file whose planes have no place in a sequence.
+
+        Raises
+        ------
+        LayoutError
+            If it has several, and their axis is unknown or in the pattern.
+        """
+        placed = [axis for axis in AXES if axis in self.pattern.fields]
+        check_axes(file, placed, pages=self.pages, joined=self.joined)
 
     def _label(self, axis: str, text: str, relative: PurePath) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""

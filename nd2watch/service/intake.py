@@ -210,6 +210,7 @@ class Intake:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
             frame = open_frame(path)
+            self.watch.layout.check(frame)
         except (FrameIncomplete, OSError) as error:
             tries, quiet_s = self._settling.postpone(path)
             if patient and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
@@ -217,7 +218,7 @@ class Intake:
                 self._tell(level, "frame_not_ready", path, reason=str(error))
                 return
             self.refuse(path, key, str(error))
-        except SourceError as error:
+        except (SourceError, LayoutError) as error:
             self.refuse(path, key, str(error))
         else:
             if frame.key != key:

@@ -119,6 +119,7 @@ def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:
             sequence_fields=None if watch.sequence is None else tuple(watch.sequence),
             ignore=(*TEMPORARY_NAMES, *watch.ignore),
             calibration=Calibration(**dict(watch.calibration)),
+            pages=watch.pages,
         ),
     )
     if layout is None:
