@@ -133,17 +133,21 @@ def _check_chunks(path: Path, data: bytes) -> None:
     libpng would see such damage too, but each error costs imagecodecs a reference to None, and
     Python before 3.12 ends when the last is gone.
     """
-    at, kind, view = len(_PNG_START), b"", memoryview(data)
-    while kind != b"IEND":
+    at, view = len(_PNG_START), memoryview(data)
+    kinds: set[bytes] = set()
+    while b"IEND" not in kinds:
         length, kind = _PNG_CHUNK.unpack_from(data, at)
         end = at + _PNG_CHUNK.size + length
         (checksum,) = struct.unpack_from(">I", data, end)
         is_record = kind.isalpha() and kind[:1].islower()
         if not is_record and checksum != zlib.crc32(view[at + 4 : end]):
             raise ValueError(f"the checksum of its {kind!r} chunk is wrong")
-        if kind == b"acTL":
-            raise FrameUnreadable(f"{path} is an animation; save its images one by one", path)
+        kinds.add(kind)
         at = end + 4
+    if b"acTL" in kinds:
+        raise FrameUnreadable(f"{path} is an animation; save its images one by one", path)
+    if b"IDAT" not in kinds:
+        raise ValueError("it has no pixel data")
 
 
 class JpegSource:

@@ -454,6 +454,12 @@ def test_damaged_pixels_of_png_are_noticed_when_read(tmp_path: Path) -> None:
             read_frame(frame)
 
 
+def test_pixel_data_of_png_must_be_there(tmp_path: Path) -> None:
+    frame = written(tmp_path, WHOLE[".png"].replace(b"IDAT", b"iDAT"))
+    with pytest.raises(FrameUnreadable, match="no pixel data"):
+        read_frame(frame)
+
+
 def test_pixels_missing_under_valid_checksums_are_noticed(tmp_path: Path) -> None:
     frame = written(tmp_path, png(samples(8, 12, 11), 8, GRAY, size=(13, 11)))
     with pytest.raises(FrameUnreadable, match="damaged"):
