@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
@@ -36,6 +36,8 @@ def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
     labels = grid.labels[_CHANNELS]
     count = len(labels)
     found = [_info(_first_of(grid, number)) for number in range(count)]
+    if stated.optics != Optics():  # they are those of all channels
+        found = [replace(info, optics=None) for info in found]
     rgb = grid.first.file.info.rgb
     if not stated.channels:
         infos = [_merged(label, info, stated) for label, info in zip(labels, found, strict=True)]
@@ -108,7 +110,14 @@ def _channel(info: ChannelInfo, number: int, count: int, *, rgb: bool) -> Channe
 def _completed(channel: Channel, info: ChannelInfo) -> Channel:
     """Return a channel with what it leaves open taken from a file."""
     known = {name: getattr(info, name) for name in _COMPLETED if getattr(channel, name) is None}
-    return replace(channel, camera=channel.camera or info.camera, **known)
+    told = None if info.optics is None else Optics(**asdict(info.optics))
+    return replace(
+        channel,
+        camera=channel.camera or info.camera,
+        microscope=channel.microscope or info.microscope,
+        optics=channel.optics or told,
+        **known,
+    )
 
 
 def _modality(names: Sequence[str]) -> Modality:

@@ -55,47 +55,8 @@ def _clean(value: ChannelInfo | OpticsInfo) -> None:
         found = getattr(value, each.name)
         if isinstance(found, str):
             object.__setattr__(value, each.name, plain_text(found))
-        elif each.name not in ("color", "modality"):
+        elif each.name not in ("color", "modality", "optics"):
             object.__setattr__(value, each.name, above_zero(found))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelInfo:
-    """What a file tells of one channel; None or empty where it tells nothing.
-
-    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    color : int, optional
-        Display colour as 0xRRGGBB.
-    excitation_nm, emission_nm : float, optional
-        Wavelengths, nm.
-    exposure_ms : float, optional
-        Exposure time, ms.
-    modality : tuple of str
-        Names of the flags of `nd2watch.nd2.Modality`, in lower case, that together are it.
-    pinhole_um : float, optional
-        Diameter of the pinhole, um.
-    camera : str
-        Name of the camera or detector.
-    """
-
-    name: str = ""
-    color: int | None = None
-    excitation_nm: float | None = None
-    emission_nm: float | None = None
-    exposure_ms: float | None = None
-    modality: tuple[str, ...] = ()
-    pinhole_um: float | None = None
-    camera: str = ""
-
-    def __post_init__(self) -> None:
-        _clean(self)
-        if self.color is not None and not 0 <= self.color <= 0xFFFFFF:
-            object.__setattr__(self, "color", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +85,51 @@ class OpticsInfo:
 
     def __post_init__(self) -> None:
         _clean(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelInfo:
+    """What a file tells of one channel; None or empty where it tells nothing.
+
+    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    color : int, optional
+        Display colour as 0xRRGGBB.
+    excitation_nm, emission_nm : float, optional
+        Wavelengths, nm.
+    exposure_ms : float, optional
+        Exposure time, ms.
+    modality : tuple of str
+        Names of the flags of `nd2watch.nd2.Modality`, in lower case, that together are it.
+    pinhole_um : float, optional
+        Diameter of the pinhole, um.
+    camera : str
+        Name of the camera or detector.
+    optics : OpticsInfo, optional
+        Optics of this channel alone, where they are not those of the file.
+    microscope : str
+        Name of its microscope.
+    """
+
+    name: str = ""
+    color: int | None = None
+    excitation_nm: float | None = None
+    emission_nm: float | None = None
+    exposure_ms: float | None = None
+    modality: tuple[str, ...] = ()
+    pinhole_um: float | None = None
+    camera: str = ""
+    optics: OpticsInfo | None = None
+    microscope: str = ""
+
+    def __post_init__(self) -> None:
+        _clean(self)
+        if self.color is not None and not 0 <= self.color <= 0xFFFFFF:
+            object.__setattr__(self, "color", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.nd2 import Channel, Experiment, Picture
+    from nd2watch.nd2 import Channel, Experiment, Optics, Picture
 
     Stage = tuple[float, float, float | None]
 
@@ -127,7 +128,8 @@ def _open_reader(path: Path) -> Nd2Reader:
 def _read_info(path: Path, reader: Nd2Reader) -> SourceInfo:
     """Return what the metadata say."""
     attributes, picture = reader.attributes, reader.picture
-    channels = tuple(map(_channel, picture.channels))
+    optics = _optics(picture)
+    channels = tuple(_channel(channel, optics) for channel in picture.channels)
     loops = _loops(path, reader)
     _refuse_missing_frames(path, reader)
     stack = reader.experiment.z_stack
@@ -139,7 +141,7 @@ def _read_info(path: Path, reader: Nd2Reader) -> SourceInfo:
         axes=(*loops, ("c", len(channels))),
         channels=channels,
         positions=_positions(reader)[: dict(loops).get("p")],
-        optics=_optics(picture),
+        optics=_optics_info(optics),
         pixel_size_um=picture.pixel_size_um,
         z_step_um=stack.step_um if stack else None,
         period_ms=_period_ms(reader),
@@ -181,8 +183,9 @@ def _refuse_missing_frames(path: Path, reader: Nd2Reader) -> None:
         )
 
 
-def _channel(channel: Channel) -> ChannelInfo:
-    """Return what the file tells of a channel."""
+def _channel(channel: Channel, usual: Optics) -> ChannelInfo:
+    """Return what the file tells of a channel, and its optics where they are not the usual ones."""
+    own = channel.optics if channel.optics != usual else None
     return ChannelInfo(
         name=channel.name,
         color=channel.color,
@@ -192,21 +195,20 @@ def _channel(channel: Channel) -> ChannelInfo:
         modality=tuple(str(flag.name).lower() for flag in Modality if flag in channel.modality),
         pinhole_um=channel.pinhole_um,
         camera=channel.camera,
+        optics=None if own is None else _optics_info(own),
+        microscope=channel.microscope,
     )
 
 
-def _optics(picture: Picture) -> OpticsInfo:
-    """Return what the file tells of the optics: those that all channels have, or of the picture."""
+def _optics(picture: Picture) -> Optics:
+    """Return the optics that all channels have, or of the picture."""
     optics, *others = {channel.optics or picture.optics for channel in picture.channels}
-    if others:
-        optics = picture.optics
-    return OpticsInfo(
-        objective_name=optics.objective_name,
-        magnification=optics.magnification,
-        numerical_aperture=optics.numerical_aperture,
-        immersion_index=optics.immersion_index,
-        zoom=optics.zoom,
-    )
+    return picture.optics if others else optics
+
+
+def _optics_info(optics: Optics) -> OpticsInfo:
+    """Return optics as a file tells them."""
+    return OpticsInfo(**dataclasses.asdict(optics))
 
 
 def _positions(reader: Nd2Reader) -> tuple[str, ...]:
