@@ -20,7 +20,7 @@ from nd2watch.tools.image_spool import ImageSpool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
-    from typing import Unpack
+    from typing import SupportsIndex, Unpack
 
     import numpy.typing as npt
 
@@ -147,7 +147,7 @@ class Nd2Writer(nd2.Nd2Writer):
             _check_kind("pictureMetadata", picture, Picture)
             self._options["picture"] = picture
 
-    def setImage(self, seq_index: int, data: npt.ArrayLike) -> None:
+    def setImage(self, seq_index: SupportsIndex, data: npt.ArrayLike) -> None:
         """Set an image, in any order; one that is set again is replaced.
 
         Parameters
