@@ -21,6 +21,7 @@ from nd2watch.nd2 import (
     TimeLoop,
     XYPosLoop,
     ZStackLoop,
+    measured,
     stored_dtype,
 )
 
@@ -199,7 +200,7 @@ def check_whole(sequence: ImageSequence) -> None:
 def _experiment(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Experiment:
     """Return the stated loops, else those of the axes that have more than one point."""
     if stated.experiment is not None:
-        return _checked(stated.experiment, grid)
+        return measured(_checked(stated.experiment, grid), timing.times_ms)
     t_count, p_count, z_count, _ = grid.sizes
     loops: list[Loop] = []
     if t_count > 1:

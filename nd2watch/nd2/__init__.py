@@ -41,7 +41,7 @@ from nd2watch.nd2.channel import Channel, Modality
 from nd2watch.nd2.colors import display_color
 from nd2watch.nd2.columns import RecordedColumn
 from nd2watch.nd2.experiment import Experiment
-from nd2watch.nd2.extent import planned_time_ms
+from nd2watch.nd2.extent import measured, planned_time_ms
 from nd2watch.nd2.frame_meta import FrameMetadata
 from nd2watch.nd2.loops import Loop, NETimeLoop, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.nd2.masks import MaskLayer
@@ -93,6 +93,7 @@ __all__ = [
     "ZStackLoop",
     "display_color",
     "exact_samples",
+    "measured",
     "planned_time_ms",
     "recover",
     "stored_dtype",
