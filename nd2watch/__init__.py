@@ -1,14 +1,16 @@
 """nd2watch turns microscope image sequences into Nikon ND2 files.
 
 The names below are the public interface: the ND2 writer with its values, and the conversion of a
-folder of frames. The modules among them are for programs that were written for limnd2, which find
-its names at its paths. Everything else may change.
+folder of frames. The modules and factories among them are for programs that were written for
+limnd2, which find its names at its paths. Everything else may change.
 """
 
 from nd2watch import attributes, experiment_factory, metadata_factory, tools
 from nd2watch.convert import ConversionResult, convert_folder
 from nd2watch.errors import ConversionError, FormatError, Nd2WatchError, OutputExists
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern, compile_regex
+from nd2watch.experiment_factory import ExperimentFactory, ExperimentLevel
+from nd2watch.metadata_factory import MetadataFactory, PictureMetadata
 from nd2watch.nd2 import (
     Channel,
     Circle,
@@ -56,6 +58,8 @@ __all__ = [
     "ConversionResult",
     "Ellipse",
     "Experiment",
+    "ExperimentFactory",
+    "ExperimentLevel",
     "FormatError",
     "FrameMetadata",
     "FrameSources",
@@ -63,6 +67,7 @@ __all__ = [
     "Layout",
     "Loop",
     "MaskLayer",
+    "MetadataFactory",
     "Modality",
     "NETimeLoop",
     "Nd2Reader",
@@ -72,6 +77,7 @@ __all__ = [
     "OtherShape",
     "OutputExists",
     "Picture",
+    "PictureMetadata",
     "Point",
     "Polygon",
     "Polyline",

@@ -166,4 +166,5 @@ def test_readers_find_the_loops_in_a_file(vendor_sdk: VendorSdk, tmp_path: Path)
 
 
 def test_the_loops_have_limnd2s_name_too() -> None:
-    assert ExperimentLevel is Experiment
+    assert ExperimentLevel is nd2watch.ExperimentLevel is Experiment
+    assert nd2watch.ExperimentFactory is ExperimentFactory

@@ -250,4 +250,5 @@ def test_readers_show_what_a_factory_made(vendor_sdk: VendorSdk, tmp_path: Path)
 
 
 def test_the_picture_has_limnd2s_name_too() -> None:
-    assert PictureMetadata is Picture
+    assert PictureMetadata is nd2watch.PictureMetadata is Picture
+    assert nd2watch.MetadataFactory is MetadataFactory
