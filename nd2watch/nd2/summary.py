@@ -170,7 +170,7 @@ def _provenance(reader: Nd2Reader) -> dict[str, Any] | None:
         "layout": provenance.layout,
         "folder": provenance.folder,
         "frames": len(provenance.frames),
-        "sources": sum(len(frame.sources) for frame in provenance.frames),
+        "sources": len({s.name for frame in provenance.frames for s in frame.sources if s}),
     }
 
 
