@@ -146,6 +146,8 @@ def open_frame(path: Path) -> FrameFile:
         source = open_source(path, file)
         try:
             info = source.info
+        except Exception as error:
+            raise as_damage(error, path, FrameIncomplete) from error
         finally:
             source.close()
     return FrameFile(path=path, key=key, info=info)
