@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import czifile
 import numpy as np
@@ -16,9 +16,10 @@ from nd2watch.sources.czi_blocks import Block, arrange
 from nd2watch.sources.czi_metadata import Document, Scene, Tags, read_document, read_tags
 from nd2watch.sources.czi_pixels import COMPRESSIONS, PLAIN, decode_tile
 from nd2watch.sources.czi_segments import Segments, in_parts
+from nd2watch.sources.records import unless_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from nd2watch.sources.czi_segments import SubblockParts
 
     Stage = tuple[float, float, float | None]
-
-Known = TypeVar("Known")
 
 _LARGEST_RATIO: Final = 2**16
 """A plane that is larger than the whole file by more than this is not believed."""
@@ -95,7 +94,7 @@ class CziSource:
     def info(self) -> SourceInfo:
         """What the file tells, which is found out when it is asked for."""
         grid = self._grid
-        document = _unless_damaged(self._document, Document())
+        document = unless_damaged(self._document, Document())
         scenes = [document.scenes.get(scene, Scene()) for scene in grid.points.get("S", (0,))]
         known = dict(enumerate(document.channels))
         channels = [known.get(channel, ChannelInfo()) for channel in grid.points.get("C", (0,))]
@@ -113,7 +112,7 @@ class CziSource:
             period_ms=document.period_ms,
             started=document.started,
             planes=tuple(self._planes(document)),
-            tail_is_zero=_unless_damaged(self._tail_is_zero, False),
+            tail_is_zero=unless_damaged(self._tail_is_zero, False),
         )
 
     def read(self, plane: int) -> npt.NDArray[Any]:
@@ -159,9 +158,9 @@ class CziSource:
     def _planes(self, document: Document) -> Iterator[PlaneInfo]:
         """Yield what is told of each plane."""
         planes = self._grid.planes
-        tags = [_unless_damaged(partial(self._tags, tiles), Tags()) for tiles in planes]
+        tags = [unless_damaged(partial(self._tags, tiles), Tags()) for tiles in planes]
         nothing: Mapping[int, float] = {}
-        times_ms = _unless_damaged(self._times_ms, nothing)
+        times_ms = unless_damaged(self._times_ms, nothing)
         # A height that is the same through all stacks is not that of each plane.
         heights = {told.z_um for told in tags}
         height_is_fixed = len(heights) == 1 and len(self._grid.points.get("Z", ())) > 1
@@ -275,13 +274,3 @@ def _stage_um(told: Tags, z_um: float | None, scene: Scene, *, is_mosaic: bool) 
     if told.x_um is not None and told.y_um is not None and not is_mosaic:
         return told.x_um, told.y_um, z_um
     return None if scene.center_um is None else (*scene.center_um, z_um)
-
-
-def _unless_damaged(read: Callable[[], Known], otherwise: Known) -> Known:
-    """Return what a record tells, a substitute when it is damaged."""
-    try:
-        return read()
-    except OSError:  # of the disk
-        raise
-    except Exception:  # records are a bonus: a damaged one must not cost the planes
-        return otherwise
