@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.nd2 import StagePosition
+from nd2watch.nd2 import StagePosition, XYPosLoop, ZStackLoop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nd2watch.convert.stated import StatedMetadata
     from nd2watch.experiment import FrameGrid
+    from nd2watch.nd2 import Experiment
     from nd2watch.sources import SourcePlane
 
     Frame = Sequence[SourcePlane | None]
@@ -25,6 +26,24 @@ def stage_of(frame: Frame) -> dict[str, float]:
     stage = (None, None, None) if plane is None else plane.info.stage_um or (None, None, None)
     named = zip(("x_um", "y_um", "z_um"), stage, strict=True)
     return {name: value for name, value in named if value is not None}
+
+
+def with_places(experiment: Experiment | None) -> Experiment | None:
+    """Return stated loops if they have positions that are not all at 0; else None."""
+    loops = experiment.loops if experiment is not None else ()
+    positions = (p for loop in loops if isinstance(loop, XYPosLoop) for p in loop.positions)
+    return experiment if any(p.x_um or p.y_um or p.z_um for p in positions) else None
+
+
+def stage_on(experiment: Experiment, index: int) -> dict[str, float]:
+    """Return the stage position that loops give a frame, by field of `FrameMetadata`."""
+    stage, height_um = StagePosition(), 0.0
+    for loop, point in experiment.place_of(index):
+        if isinstance(loop, XYPosLoop):
+            stage = loop.positions[point]
+        elif isinstance(loop, ZStackLoop):
+            height_um = loop.height_um(point)
+    return {"x_um": stage.x_um, "y_um": stage.y_um, "z_um": stage.z_um + height_um}
 
 
 def bottom_to_top(grid: FrameGrid) -> FrameGrid:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert.optical import channels_of, optics_of
-from nd2watch.convert.places import bottom_to_top, falls, positions_of, stage_of, z_step_of
+from nd2watch.convert.places import (
+    bottom_to_top,
+    falls,
+    positions_of,
+    stage_of,
+    stage_on,
+    with_places,
+    z_step_of,
+)
 from nd2watch.convert.stated import StatedMetadata
 from nd2watch.convert.timing import Timing, timing_of
 from nd2watch.errors import FrameMismatch, LayoutError, SequenceIncomplete
@@ -231,13 +239,15 @@ def _frame_metadata(
     _, p_count, z_count, _ = grid.sizes
     is_patchy = any(_lacks_some(frame) for frame in grid.frames)
     exposed = _exposures_differ(grid)
+    loops = with_places(stated.experiment)
     frames = []
     for index, (frame, time_ms) in enumerate(zip(grid.frames, timing.times_ms, strict=True)):
         position = index // z_count % p_count
+        stage = stage_of(frame) or (stage_on(loops, index) if loops is not None else {})
         frames.append(
             FrameMetadata(
                 time_ms=time_ms,
-                **stage_of(frame),
+                **stage,
                 exposure_ms=_exposure_ms(frame) if exposed else None,
                 recorded={_MISSING.name: _missing(frame, channels)} if is_patchy else {},
                 well=stated.wells[position] if stated.wells else None,

@@ -54,31 +54,25 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
     or what the stated loops plan; else each time point has the earliest modification time of its
     files. They are in the order of the frames, whatever the order in which these were taken.
     """
-    first = grid.first.file.info
-    period = stated.calibration.period_ms or first.period_ms
-    acquired = _acquired(grid.frames)
-    relative = _relative(grid)
-    told = relative if relative and not acquired else acquired
-    changed = _changed(grid.frames)
-    modified = datetime.fromtimestamp(changed // 10**9, UTC).astimezone() + timedelta(
-        microseconds=changed // 1000 % 10**6
-    )
-    planned = _planned(grid, stated, period)
-    times = _distinct(_filled(told) if told else planned or _modified(grid))
+    period = stated.calibration.period_ms or grid.first.file.info.period_ms
+    told = _relative(grid)
+    moments = [] if told else _acquired(grid.frames)
+    begun = min((moment for moment in moments if moment is not None), default=None)
+    if begun is not None:
+        told = [None if m is None else (m - begun) / timedelta(milliseconds=1) for m in moments]
+    planned = [] if told else _planned(grid, stated, period)
+    times = _distinct(_filled(told) or planned or _modified(grid))
     count = grid.sizes[0]
     per_point = len(times) // count
-    started = stated.started or first.started
-    if acquired:
-        started = stated.started or min(
-            plane.info.acquired for plane in grid.planes if plane.info.acquired is not None
-        )
+    started = stated.started or begun or grid.first.file.info.started
     return Timing(
         times_ms=tuple(times),
         starts_ms=tuple(min(times[t * per_point : (t + 1) * per_point]) for t in range(count)),
         period_ms=period,
-        started=started or modified,
+        started=started or _first_change(grid.frames),
         assumption=_assumption(
-            started_known=started is not None, times_known=bool(told or planned or count == 1)
+            started_known=started is not None,
+            times_known=bool(told or planned or count == 1),
         ),
     )
 
@@ -91,23 +85,19 @@ def _assumption(*, started_known: bool, times_known: bool) -> str:
     return f"the {what} unknown; modification times of the files are written"
 
 
-def _acquired(frames: Sequence[Frame]) -> list[float | None]:
-    """Return when each frame was taken, ms since the first; nothing unless all files tell.
+def _acquired(frames: Sequence[Frame]) -> list[datetime | None]:
+    """Return when each frame was taken; nothing unless all files tell.
 
     That of a frame is that of its earliest channel, None where no plane is there.
     """
     moments: list[datetime | None] = []
     for planes in frames:
-        known = [plane.info.acquired for plane in planes if plane is not None]
+        known = [plane.acquired for plane in planes if plane is not None]
         there = [moment for moment in known if moment is not None]
         if len(there) < len(known):
             return []
         moments.append(min(there, default=None))
-    first = min(moment for moment in moments if moment is not None)
-    return [
-        None if moment is None else (moment - first) / timedelta(milliseconds=1)
-        for moment in moments
-    ]
+    return moments
 
 
 def _relative(grid: FrameGrid) -> list[float | None]:
@@ -148,18 +138,22 @@ def _modified(grid: FrameGrid) -> list[float]:
     """Return for each frame when its time point's files were changed first, ms."""
     count = grid.sizes[0]
     per_point = len(grid.frames) // count
-    changed = [
-        _changed(grid.frames[t * per_point : (t + 1) * per_point], default=0) for t in range(count)
-    ]
+    changed = [_changed(grid.frames[t * per_point : (t + 1) * per_point]) for t in range(count)]
     risen = list(itertools.accumulate(changed, max))  # copied files may be out of order
     first = next((time for time in risen if time), 0)
     return [max(time - first, 0) / 1e6 for time in risen for _ in range(per_point)]
 
 
-def _changed(frames: Sequence[Frame], default: int | None = None) -> int:
-    """Return when the first of the files was changed, ns."""
+def _changed(frames: Sequence[Frame]) -> int:
+    """Return when the first of the files was changed, ns; 0 without files."""
     times = {plane.file.key.mtime_ns for planes in frames for plane in planes if plane is not None}
-    return min(times) if default is None else min(times, default=default)
+    return min(times, default=0)
+
+
+def _first_change(frames: Sequence[Frame]) -> datetime:
+    """Return when the first of the files was changed, in local time."""
+    seconds, ns = divmod(_changed(frames), 10**9)
+    return datetime.fromtimestamp(seconds, UTC).astimezone() + timedelta(microseconds=ns // 1000)
 
 
 def _distinct(times: Sequence[float]) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
@@ -312,6 +313,17 @@ class SourcePlane:
     def info(self) -> PlaneInfo:
         """What the file tells of the plane."""
         return self.file.info.plane(self.index)
+
+    @property
+    def acquired(self) -> datetime | None:
+        """When it was taken, with its time zone, if the file tells that or how it follows."""
+        time_ms, started = self.info.time_ms, self.file.info.started
+        if self.info.acquired is not None or time_ms is None or started is None:
+            return self.info.acquired
+        try:
+            return started + timedelta(milliseconds=time_ms)
+        except OverflowError:
+            return None
 
     @property
     def channel(self) -> ChannelInfo:

@@ -127,6 +127,10 @@ def test_given_loops_and_metadata_are_written(tmp_path: Path, vendor_sdk: Vendor
     times = [f["channels"][0]["time"]["relativeTimeMs"] for f in view.frame_metadata]
     assert times[:6] == pytest.approx([0] * 6, abs=0.01)
     assert times[6:] == pytest.approx([500] * 6, abs=0.01)
+    with Nd2Reader(output) as reader:  # the stage of each frame, which some readers look for
+        frames = reader.frame_metadata()
+    assert [(f.x_um, f.y_um) for f in frames[2:4]] == [(1, 0), (7, 8)]
+    assert [f.z_um for f in frames[:3]] == pytest.approx([-0.4, 0, 0.4])
 
 
 def test_attributes_give_bits_and_compression(tmp_path: Path) -> None:
