@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.cli.terminal import progress_bar
 from nd2watch.tools.command import (
     add_dimensions_arguments,
     convert_numbered,
-    planned,
     print_dimensions,
+    print_plan,
 )
 from nd2watch.tools.file import add_file_arguments, convert_one
-from nd2watch.tools.messages import Messages
+from nd2watch.tools.messages import Messages, status_of
 from nd2watch.tools.options import add_sequence_arguments
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 def _convert(options: argparse.Namespace) -> int:
     """Convert numbered files."""
+    if options.logs_to_json:
+        return status_of(lambda: convert_numbered(options), as_json=True)
     with progress_bar("converting") as progress:
         convert_numbered(options, progress)
     return 0
@@ -39,7 +40,9 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     """Print what converting numbered files would do."""
-    print(json.dumps(planned(options), indent=2, allow_nan=False))
+    if options.logs_to_json:
+        return status_of(lambda: print_plan(options), as_json=True)
+    print_plan(options)
     return 0
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 _PURPOSE = "Convert the numbered files of a folder to one ND2 file, or describe them as JSON."
+_PLAN_PURPOSE = "Tell as JSON what converting a sequence would do, without writing."
 
 
 def convert_sequence_to_nd2_args(args: Sequence[str] | None = None) -> Path:
@@ -65,13 +66,15 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
     sequence = collect_numbered(options)
     plan = sequence.plan()
     if sequence.passed_over:
-        messages.say("warning", f"{sequence.passed_over} files do not match and were passed over")
+        messages.say("warning", f"files that do not match, passed over: {sequence.passed_over}")
     for note in plan.assumptions:
         messages.say("warning", note)
+    if options.json_logs:
+        progress = messages.progress
     if target == options.output:
         convert(plan, target, replace=options.force, threads=options.threads, progress=progress)
     else:
-        text = json.dumps(describe_plan(plan), indent=2, allow_nan=False)
+        text = json.dumps(describe_plan(plan, options.folder), indent=2, allow_nan=False)
         with PendingFile(target, replace=options.force) as file:
             file.file.write(f"{text}\n".encode())
             file.sync()
@@ -93,8 +96,7 @@ def plan_sequence(args: Sequence[str] | None = None) -> dict[str, Any]:
     Nd2WatchError, OSError
         If the sequence cannot be read.
     """
-    purpose = "Tell as JSON what converting a sequence would do, without writing."
-    return planned(_parser("plan-sequence", purpose).parse_args(args))
+    return planned(_plan_parser().parse_args(args))
 
 
 def planned(words: argparse.Namespace) -> dict[str, Any]:
@@ -102,12 +104,16 @@ def planned(words: argparse.Namespace) -> dict[str, Any]:
     return describe_sequence(collect_numbered(read_options(words)))
 
 
+def print_plan(words: argparse.Namespace) -> None:
+    """Print as JSON what converting the sequence that parsed words describe would do."""
+    print(json.dumps(planned(words), indent=2, allow_nan=False))
+
+
 def plan_sequence_cli(args: Sequence[str] | None = None) -> int:
     """Print the plan of a sequence as JSON, and return 0; 1 on an error."""
     words = sys.argv[1:] if args is None else args
     return status_of(
-        lambda: print(json.dumps(plan_sequence(words), indent=2, allow_nan=False)),
-        as_json="--logs_to_json" in words,
+        lambda: print_plan(_plan_parser().parse_args(words)), as_json="--logs_to_json" in words
     )
 
 
@@ -119,8 +125,9 @@ def get_file_dimensions_as_json(file_path: str | Path | None = None) -> None:
     file_path : str or path, optional
         The file; the first word of the process's command line when left out.
     """
-    path = sys.argv[1] if file_path is None else file_path
-    print(json.dumps(dimensions_of(Path(path)), indent=2))
+    words = sys.argv[1:] if file_path is None else [file_path]
+    found = dimensions_of(Path(words[0])) if words else _failed("no file is named")
+    print(json.dumps(found, indent=2))
 
 
 def dimensions_of(path: Path) -> dict[str, Any]:
@@ -128,7 +135,7 @@ def dimensions_of(path: Path) -> dict[str, Any]:
     try:
         return describe_file(LimImageSource.open(path))
     except (Nd2WatchError, OSError) as error:
-        return {"error": True, "error_message": str(error)}
+        return _failed(str(error))
 
 
 def get_image_dimensions_cli(args: Sequence[str] | None = None) -> int:
@@ -152,6 +159,16 @@ def print_dimensions(path: Path) -> int:
 def add_dimensions_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the dimensions of a file to a parser."""
     parser.add_argument("file", type=Path, metavar="FILE", help="file of any format")
+
+
+def _failed(message: str) -> dict[str, Any]:
+    """Return an error, ready for JSON."""
+    return {"error": True, "error_message": message}
+
+
+def _plan_parser() -> argparse.ArgumentParser:
+    """Return the parser of plans."""
+    return _parser("plan-sequence", _PLAN_PURPOSE)
 
 
 def _parser(name: str, purpose: str) -> argparse.ArgumentParser:

@@ -9,8 +9,10 @@ from nd2watch.nd2 import NETimeLoop, TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.tools.image_source import DIMENSIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nd2watch.convert import ConversionPlan
-    from nd2watch.nd2 import Channel, Loop
+    from nd2watch.nd2 import Channel, Loop, WellPlate
     from nd2watch.sources import SourcePlane
     from nd2watch.tools.folder import FolderSequence
     from nd2watch.tools.image_source import LimImageSource
@@ -18,13 +20,21 @@ if TYPE_CHECKING:
 _PAGE: Final = 4096
 _METADATA: Final = 1 << 16
 _BYTES_OF_FRAME: Final = 512
-_LISTED: Final = 10_000
 
 
-def describe_plan(plan: ConversionPlan) -> dict[str, Any]:
-    """Return attributes, loops, channels and the files of each frame, ready for JSON."""
+def describe_plan(plan: ConversionPlan, folder: Path) -> dict[str, Any]:
+    """Return attributes, loops, channels and the files of each frame, ready for JSON.
+
+    Parameters
+    ----------
+    plan : ConversionPlan
+        The plan.
+    folder : Path
+        Where the files are; their names are told from there.
+    """
     attributes, picture = plan.attributes, plan.picture
     return {
+        "folder": str(folder.absolute()),
         "attributes": {
             "widthPx": attributes.width,
             "heightPx": attributes.height,
@@ -51,13 +61,14 @@ def describe_plan(plan: ConversionPlan) -> dict[str, Any]:
         },
         "frames": [
             {
-                "files": [_plane(plane) for plane in planes],
+                "files": [_plane(plane, folder) for plane in planes],
                 "timeMs": frame.time_ms,
                 "stagePositionUm": [frame.x_um, frame.y_um, frame.z_um],
                 "well": frame.well and frame.well.name,
             }
             for planes, frame in zip(plan.sources, plan.frames, strict=True)
         ],
+        "wellplate": plan.well_plate and _plate(plan.well_plate),
         "notes": list(plan.assumptions),
     }
 
@@ -65,10 +76,11 @@ def describe_plan(plan: ConversionPlan) -> dict[str, Any]:
 def describe_sequence(sequence: FolderSequence) -> dict[str, Any]:
     """Return what a conversion of a folder would do, ready for JSON.
 
-    Missing planes are listed, also where they are not allowed; the rest is then told as far as it
-    is known.
+    Missing files are listed, up to 10 000, also where they are not allowed; the rest is then told
+    as far as it is known.
     """
-    grid, missing = sequence.grid, sequence.missing
+    grid, options = sequence.grid, sequence.options
+    output = options.output or options.description
     plan = sequence.plan(allow_missing=True)
     plate = sequence.plate
     return {
@@ -86,23 +98,18 @@ def describe_sequence(sequence: FolderSequence) -> dict[str, Any]:
         "input_files": sequence.file_count,
         "passed_over_files": sequence.passed_over,
         "missing": {
-            "count": len(missing),
-            "allowed": sequence.options.allow_missing,
-            "planes": list(missing[:_LISTED]),
+            "allowed": options.allow_missing,
+            "files": sequence.missing_count,
+            "planes": sum(plane is None for frame in grid.frames for plane in frame),
+            "combinations": list(sequence.missing),
         },
         "loops": [_loop(loop, level) for level, loop in enumerate(plan.experiment.loops)],
         "channels": [_channel(channel) for channel in plan.picture.channels],
         "pixel_size_um": plan.picture.pixel_size_um,
         "wellplate": plate
-        and {
-            "name": plate.name,
-            "rows": plate.rows,
-            "columns": plate.columns,
-            "row_naming": plate.row_naming,
-            "column_naming": plate.column_naming,
-            "wells": [well.name for well in dict.fromkeys(sequence.wells)],
-        },
-        "output": None if sequence.options.output is None else str(sequence.options.output),
+        and _plate(plate) | {"wells": [well.name for well in dict.fromkeys(sequence.wells)]},
+        "output": output and str(output),
+        "output_exists": output is not None and output.exists(),
         "estimated_bytes": estimated_size(plan),
         "notes": list(plan.assumptions),
     }
@@ -134,11 +141,22 @@ def estimated_size(plan: ConversionPlan) -> int:
     return _METADATA + plan.attributes.frame_count * (frame + _BYTES_OF_FRAME)
 
 
-def _plane(plane: SourcePlane | None) -> Any:
+def _plate(plate: WellPlate) -> dict[str, Any]:
+    """Return what a plate is."""
+    return {
+        "name": plate.name,
+        "rows": plate.rows,
+        "columns": plate.columns,
+        "row_naming": plate.row_naming,
+        "column_naming": plate.column_naming,
+    }
+
+
+def _plane(plane: SourcePlane | None, folder: Path) -> Any:
     """Return the file of a plane, with its number where the file has several; None when missing."""
     if plane is None:
         return None
-    name = plane.file.path.name
+    name = plane.file.path.relative_to(folder).as_posix()
     return {"file": name, "plane": plane.index} if plane.file.info.plane_count > 1 else name
 
 

@@ -9,6 +9,7 @@ from nd2watch.convert import convert
 from nd2watch.errors import LayoutError
 from nd2watch.tools.image_source import LimImageSource
 from nd2watch.tools.messages import CommandParser, Messages, status_of
+from nd2watch.tools.options import with_nd2_ending
 from nd2watch.tools.ordered import Rows, plan_in_order
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def convert_file_to_nd2(
     Raises
     ------
     ValueError
-        If `extra_dim_type` is no such word.
+        If `extra_dim_type` is no such word, or the output is the file itself.
     OutputExists
         If the output exists and is not to be replaced.
     Nd2WatchError
@@ -58,8 +59,11 @@ def convert_file_to_nd2(
     source = (
         input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
     )
+    output = Path(output_path)
+    if output.resolve() == source.filename.resolve():
+        raise LayoutError(f"{output} is the file to convert; choose another name for the ND2 file")
     plan = plan_in_order(Rows.of([[source]]), axis=_AXES[extra_dim_type])
-    return convert(plan, Path(output_path), replace=replace).output
+    return convert(plan, output, replace=replace).output
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +81,7 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
 
 def convert_one(words: argparse.Namespace) -> Path:
     """Convert the file that parsed words name, and return the ND2 file."""
-    output = words.output or words.input.with_suffix(".nd2")
-    if output.suffix.lower() != ".nd2":
-        output = output.with_name(f"{output.name}.nd2")
+    output = with_nd2_ending(words.output or words.input.with_suffix(".nd2"))
     return convert_file_to_nd2(words.input, output, words.unknown_dimension, replace=words.force)
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import ConversionPlan, StatedMetadata, plan_frames
 from nd2watch.convert.places import bottom_to_top
-from nd2watch.errors import LayoutError, SequenceIncomplete, SourceError
-from nd2watch.experiment import AXES, FrameGrid, describe, join_files, natural_key
-from nd2watch.sources import FrameFile, list_files, open_frame
+from nd2watch.errors import LayoutError, SequenceIncomplete
+from nd2watch.experiment import AXES, FrameGrid, join_files
+from nd2watch.tools.numbered_files import find_numbered, listed, name_of
 from nd2watch.tools.plate import plate_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from nd2watch.experiment import Coordinate
     from nd2watch.nd2 import Well, WellPlate
+    from nd2watch.sources import ChannelInfo
+    from nd2watch.tools.numbered_files import Labels, NumberedFiles
     from nd2watch.tools.options import SequenceOptions
 
-_LISTED: Final = 50
-_JOINT: Final = "_"
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]+)?")
+_MOST_LISTED: Final = 10_000
+_POSITIONS: Final = AXES.index("p")
+_CHANNELS: Final = AXES.index("c")
+_NO_NAME: Final = "there is one channel, without a name; leave the original name empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,16 @@ class FolderSequence:
         What was asked for.
     grid : FrameGrid
         The planes.
+    missing : tuple of str
+        The first 10 000 of the missing files, each like ``t=3 c=DAPI``.
+    missing_count : int
+        All missing files.
     file_count : int
         Files that match.
     passed_over : int
         Files with the right ending that do not match.
+    channels : mapping from str to ChannelInfo
+        What is stated of channels, by the names that they have.
     plate : WellPlate or None
         The plate that positions are on.
     wells : tuple of Well
@@ -48,15 +55,13 @@ class FolderSequence:
 
     options: SequenceOptions
     grid: FrameGrid
+    missing: tuple[str, ...]
+    missing_count: int
     file_count: int
     passed_over: int
+    channels: Mapping[str, ChannelInfo]
     plate: WellPlate | None
     wells: tuple[Well, ...]
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The missing planes, each like ``t=3 c=DAPI``."""
-        return tuple(describe(coordinate) for coordinate in self.grid.missing)
 
     def plan(self, *, allow_missing: bool | None = None) -> ConversionPlan:
         """Return the plan for converting the sequence.
@@ -64,24 +69,23 @@ class FolderSequence:
         Parameters
         ----------
         allow_missing : bool, optional
-            Planes may be missing; as the options say when left out.
+            Files may be missing; as the options say when left out.
 
         Raises
         ------
         SequenceIncomplete
-            If planes are missing and may not.
+            If files are missing and may not.
         LayoutError, FormatError
             If what is stated contradicts the files.
         """
         if allow_missing is None:
             allow_missing = self.options.allow_missing
-        missing = self.missing
-        if missing and not allow_missing:
-            shown = "; ".join(missing[:_LISTED]) + ("; ..." if len(missing) > _LISTED else "")
+        if self.missing and not allow_missing:
             raise SequenceIncomplete(
-                f"{self.options.folder} lacks {len(missing)} of"
-                f" {len(missing) + sum(1 for _ in self.grid.planes)} planes: {shown};"
-                " --allow_missing_files writes black ones in their place"
+                f"{self.options.folder} lacks {self.missing_count} of"
+                f" {self.missing_count + self.file_count} files:"
+                f" {listed(self.missing, self.missing_count)};"
+                " --allow_missing_files writes black planes in their place"
             )
         return plan_frames(
             self.grid,
@@ -98,7 +102,7 @@ class FolderSequence:
             notes.append(f"positions are taken for wells of a {self.plate.name}")
         return StatedMetadata(
             calibration=options.calibration,
-            channel_info=options.channels,
+            channel_info=self.channels,
             pinhole_um=options.pinhole_um,
             optics=options.optics,
             well_plate=self.plate,
@@ -113,143 +117,79 @@ def collect_numbered(options: SequenceOptions) -> FolderSequence:
     Raises
     ------
     LayoutError
-        If no file matches, or axes of names and of files cannot be put together.
+        If no file matches, axes of names and of files cannot be put together, a channel is stated
+        that is not there, positions are not in wells of the stated plate, or the output has the
+        name of a source.
     SourceError
-        If a file cannot be used, or two files claim one place; every such file is named.
+        If files cannot be used, or two claim one place; they are listed.
     OSError
         If the folder cannot be listed.
     """
-    files, passed_over = _matching(options)
-    if not files:
-        raise LayoutError(
-            f"no file in {options.folder} that ends with {' or '.join(options.suffixes)} matches"
-            f" {options.pattern.source!r}; {passed_over} files do not"
-        )
-    labels = [sorted({place[n] for place in files}, key=_order) for n in range(len(AXES))]
-    named = {_coordinate(place): file for place, file in files.items()}
-    grid = bottom_to_top(
-        join_files(
-            named,
-            [list(map(_label, axis)) for axis in labels],
-            pages=options.pages,
-            joined=AXES if options.flatten else (),
-        )
+    found = find_numbered(options)
+    joined = AXES if options.flatten else ()
+    grid = bottom_to_top(join_files(found.by_name, found.names, pages=options.pages, joined=joined))
+    channels = _stated_channels(grid, options)
+    plate, wells = plate_of(
+        _positions(grid, found), options.plate, columns_first=options.pattern.has_grid
     )
-    plate, wells = _wells(grid, files, options)
     return FolderSequence(
         options=options,
-        grid=_in_stated_order(grid, options),
-        file_count=len(files),
-        passed_over=passed_over,
+        grid=_in_stated_order(grid, list(channels)),
+        missing=tuple(islice(found.missing, _MOST_LISTED)),
+        missing_count=found.missing_count,
+        file_count=len(found.files),
+        passed_over=found.passed_over,
+        channels=channels,
         plate=plate,
         wells=wells,
     )
 
 
-_Labels = tuple[str, ...]
-_Place = tuple[_Labels, _Labels, _Labels, _Labels]
-
-
-def _matching(options: SequenceOptions) -> tuple[dict[_Place, FrameFile], int]:
-    """Return the files by the labels of their names on each axis, and how many do not match."""
-    files: dict[_Place, FrameFile] = {}
-    faults: list[str] = []
-    passed_over = 0
-    for path in _named_alike(options):
-        name = path.relative_to(options.folder).as_posix()
-        labels = options.pattern.match(name if options.pattern.spans_folders else path.name)
-        if labels is None:
-            passed_over += 1
-            continue
-        t, p, z, c = (labels.get(axis, ()) for axis in AXES)
-        place = (t, p, z, c)
-        if place in files:
-            where = describe(_coordinate(place)) or "the only frame"
-            faults.append(f"{path} and {files[place].path} are both {where}")
-            continue
-        try:
-            files[place] = open_frame(path)
-        except SourceError as error:
-            faults.append(str(error))
-    if faults:
-        raise SourceError("; ".join(faults))
-    return files, passed_over
-
-
-def _named_alike(options: SequenceOptions) -> Iterator[Path]:
-    """Yield the files whose names have the right ending, in order."""
-    if not options.folder.is_dir():
-        raise LayoutError(f"{options.folder} is no folder")
-    deep = options.pattern.spans_folders
-    for path in sorted(list_files(options.folder)):
-        is_near = path.parent == options.folder
-        is_output = path == options.output
-        if (deep or is_near) and not is_output and path.name.lower().endswith(options.suffixes):
-            yield path
-
-
-def _order(labels: _Labels) -> tuple[tuple[tuple[int, float, str], ...], ...]:
-    """Return a sorting key: numbers, also with fractions, by value, others with their numbers."""
-    return tuple(_order_of(label) for label in labels)
-
-
-def _order_of(label: str) -> tuple[tuple[int, float, str], ...]:
-    """Return the sorting key of one label."""
-    if _NUMBER.fullmatch(label):
-        return ((0, float(label), label),)
-    return tuple((kind, float(number), text) for kind, number, text in natural_key(label))
-
-
-def _label(labels: _Labels) -> str:
-    """Return the labels of several groups as one."""
-    return _JOINT.join(labels)
-
-
-def _coordinate(place: _Place) -> Coordinate:
-    """Return the place of a file as one label on each axis."""
-    t, p, z, c = map(_label, place)
-    return (t, p, z, c)
-
-
-def _wells(
-    grid: FrameGrid, files: dict[_Place, FrameFile], options: SequenceOptions
-) -> tuple[WellPlate | None, tuple[Well, ...]]:
-    """Return the plate and the well of each position, if the names of positions are wells."""
-    labels_of = {file.path: place[1] for place, file in files.items()}
-    _, p_count, z_count, _ = grid.sizes
-    positions: dict[int, tuple[str, ...]] = {}
+def _positions(grid: FrameGrid, found: NumberedFiles) -> list[Labels]:
+    """Return the labels of each position: those in the names of the files, else in the files."""
+    labels, names = found.labels[_POSITIONS], grid.labels[_POSITIONS]
+    if labels == [()]:
+        return [(name,) for name in names]
+    labels_of = {file.path: place[_POSITIONS] for place, file in found.files.items()}
+    z_count = grid.sizes[AXES.index("z")]
+    positions: dict[int, Labels] = {}
     for number, frame in enumerate(grid.frames):
         plane = next((plane for plane in frame if plane is not None), None)
         if plane is not None:
-            positions.setdefault(number // z_count % p_count, labels_of[plane.file.path])
-    return plate_of([positions[number] for number in range(p_count)], options.plate)
+            positions[number // z_count % len(names)] = labels_of[plane.file.path]
+    by_name = {name_of(own): own for own in labels}
+    for number, name in enumerate(names):
+        if number not in positions:  # all files are missing; those that are there have several
+            positions[number] = by_name.get(name) or by_name[name.rpartition(" ")[0]]
+    return [positions[number] for number in range(len(names))]
 
 
-def _in_stated_order(grid: FrameGrid, options: SequenceOptions) -> FrameGrid:
-    """Return a grid whose channels are in the order in which they are stated, others behind."""
-    stated = list(options.channels)
-    names = grid.labels[AXES.index("c")]
-    found = [_stated_name(grid, number, stated) for number in range(len(names))]
-    if unknown := [name for name in stated if name not in found]:
-        known = ", ".join(_names(grid)) or "none, as there is one channel without a name"
+def _stated_channels(grid: FrameGrid, options: SequenceOptions) -> dict[str, ChannelInfo]:
+    """Return what is stated of channels, by their names; each must be there."""
+    labels = grid.labels[_CHANNELS]
+    told = [_told_name(grid, number) for number in range(len(labels))]
+    only = labels[0] if len(labels) == 1 else ""  # which needs no name
+    channels = {name or only: channel for name, channel in options.channels.items()}
+    if unknown := [name for name in channels if name not in (*labels, *told)]:
+        known = ", ".join(label or name for label, name in zip(labels, told, strict=True))
         raise LayoutError(
-            f"--channel-setting names {', '.join(map(repr, unknown))}; the channels are {known}"
+            f"--channel-setting names {', '.join(map(repr, unknown))};"
+            f" {f'the channels are {known}' if known else 'the only channel has no name'}"
         )
-    order = sorted(
-        range(len(names)),
-        key=lambda number: stated.index(found[number]) if found[number] else len(stated),
-    )
-    return grid.with_channels(order)
+    return channels
 
 
-def _stated_name(grid: FrameGrid, number: int, stated: list[str]) -> str:
-    """Return the name by which a channel is stated, empty when it is not."""
-    label = grid.labels[AXES.index("c")][number]
+def _in_stated_order(grid: FrameGrid, stated: list[str]) -> FrameGrid:
+    """Return a grid whose channels are in the order in which they are stated, others behind."""
+
+    def rank(number: int) -> int:
+        own = {grid.labels[_CHANNELS][number], _told_name(grid, number)}
+        return next((at for at, name in enumerate(stated) if name in own), len(stated))
+
+    return grid.with_channels(sorted(range(grid.sizes[_CHANNELS]), key=rank))
+
+
+def _told_name(grid: FrameGrid, number: int) -> str:
+    """Return the name that a channel has in the first of its files."""
     plane = next((frame[number] for frame in grid.frames if frame[number] is not None), None)
-    name = plane.channel.name if plane is not None else ""
-    return next((known for known in (label, name) if known and known in stated), "")
-
-
-def _names(grid: FrameGrid) -> Iterable[str]:
-    """Return the names that channels have in the names of files, or in the files."""
-    return (label for label in grid.labels[AXES.index("c")] if label)
+    return "" if plane is None else plane.channel.name

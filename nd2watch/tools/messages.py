@@ -26,18 +26,24 @@ class Messages:
     Attributes
     ----------
     as_json : bool
-        Each line is a JSON object with "type" (info, warning, error, success) and "message".
+        Each line is a JSON object with "type" (progress, warning, error, success) and "message";
+        that of progress has "done" and "total".
     """
 
     as_json: bool = False
 
-    def say(self, kind: Literal["info", "warning", "error", "success"], text: str) -> None:
+    def say(self, kind: Literal["warning", "error", "success"], text: str) -> None:
         """Print a message on one line; errors on standard error."""
         stream = sys.stderr if kind == "error" else sys.stdout
         plain = _BREAK.sub(" ", text)
         line = json.dumps({"type": kind, "message": plain}) if self.as_json else _line(kind, plain)
         encoding = stream.encoding or "utf-8"
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell programs how far it is, at each percent."""
+        if self.as_json and done * 100 // total > (done - 1) * 100 // total:
+            print(json.dumps({"type": "progress", "done": done, "total": total}))
 
     def done(self, output: Path) -> None:
         """Tell that a file is written."""

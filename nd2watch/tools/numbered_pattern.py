@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _SIMPLE: Final = re.compile(r"\\(.)|(\*)|(\?+)|(.)", re.DOTALL)
-_ANY_RUN: Final = "(.+?)"
+_ANY_RUN: Final = "([^/]+?)"
+_BEFORE_ENDING: Final = r"(?=(?:\.ome)?\.[^./]+$)"
 _SUFFIX: Final = re.compile(r"\.([A-Za-z0-9]+)\$?$")
+_PART: Final = re.compile(
+    r"""
+      \\.                                     # an escaped character
+    | \[\^?\]?(?:\\.|[^\]\\])*\]              # a set of characters
+    | \(\?\#[^)]*\)                           # a comment
+    | (?P<capturing>\((?!\?)|\(\?P<)          # the start of a group that captures
+    | (?P<other>\(\?\([^)]*\)|\()             # of another one, such as a condition
+    | (?P<end>\))
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+"""What tells where the groups of a regular expression are."""
 
 MULTIPOINT_X, MULTIPOINT_Y = "multipoint_x", "multipoint_y"
 DIMENSION_AXES: Final = {
@@ -37,7 +51,8 @@ class NumberedPattern:
     source : str
         The pattern as it was given.
     regex : re.Pattern
-        What is searched for in a file's name; in its path below the folder when it has a ``/``.
+        What is searched for in a file's name, with composed characters; in its path below the
+        folder when it has a ``/``.
     groups : tuple of str
         Dimension of each group, in their order.
     """
@@ -52,6 +67,11 @@ class NumberedPattern:
         return "/" in self.source
 
     @property
+    def has_grid(self) -> bool:
+        """Positions are told by X and Y."""
+        return MULTIPOINT_X in self.groups
+
+    @property
     def suffix(self) -> str:
         """The ending of names, such as ``.tif``, that the pattern ends with; empty if unclear."""
         found = _SUFFIX.search(self.source)
@@ -63,7 +83,7 @@ class NumberedPattern:
         The labels are in the order of the groups, with that for multipoint X before that for
         multipoint Y.
         """
-        found = self.regex.search(name)
+        found = self.regex.search(composed(name))
         if found is None:
             return None
         labels: dict[str, list[str]] = {}
@@ -72,6 +92,11 @@ class NumberedPattern:
         ):
             labels.setdefault(DIMENSION_AXES[dimension], []).append(plain_label(text))
         return {axis: tuple(texts) for axis, texts in labels.items()}
+
+
+def composed(text: str) -> str:
+    """Return a text with composed characters, as which names may come from some systems only."""
+    return unicodedata.normalize("NFC", text)
 
 
 def compile_numbered(
@@ -102,29 +127,33 @@ def compile_numbered(
         If the pattern is malformed, a group has no dimension or two, a number is that of no group,
         or a dimension has several groups that may not be put together.
     """
+    source = composed(source)
     spans = list(_simple_spans(source) if simple else _group_spans(source))
     try:
         regex = re.compile(_translated(source) if simple else source)
     except (re.error, OverflowError, RecursionError) as error:
         raise LayoutError(f"malformed pattern {source!r}: {error}") from error
+    if regex.flags & re.VERBOSE:  # comments may hold anything
+        spans = []
     owners: dict[int, str] = {}
     for dimension, listed in numbers.items():
         for number in listed:
             if not 1 <= number <= regex.groups:
                 raise LayoutError(
-                    f"--{dimension} {number}: the pattern {source!r} has {regex.groups} groups;"
-                    " they count from 1"
+                    f"--{dimension} {number}: there is no such group; {_groups(source, spans)}"
                 )
             if number in owners:
-                what = f"both --{owners[number]} and --{dimension}"
-                raise LayoutError(f"{_shown(source, spans, number)} is given for {what}")
+                raise LayoutError(
+                    f"{_shown(source, spans, number)} is given for --{owners[number]} and for"
+                    f" --{dimension}"
+                )
             owners[number] = dimension
     for number in range(1, regex.groups + 1):
         if number not in owners:
             raise LayoutError(
-                f"{_shown(source, spans, number)} is given for no dimension; say what it is by"
-                f" -t, -m, -mx, -my, -z or -c {number}, or make it a group that does not capture:"
-                " (?:...)"
+                f"{_shown(source, spans, number)} is given for no dimension; say what it is by -t,"
+                f" -m, -mx, -my, -z or -c {number}, or write a regular expression in which it does"
+                " not capture: (?:...)"
             )
     _check_dimensions(numbers, flatten=flatten)
     groups = tuple(owners[number] for number in range(1, regex.groups + 1))
@@ -159,9 +188,11 @@ def _translated(source: str) -> str:
         if star:
             parts.append(_ANY_RUN)
         elif marks:
-            parts.append(f"({'.' * len(marks)})")
+            parts.append(f"([^/]{{{len(marks)}}})")
         else:
             parts.append(re.escape(escaped or plain))
+    if parts and parts[-1] == _ANY_RUN:  # which would be content with one character
+        parts.append(_BEFORE_ENDING)
     return "".join(parts)
 
 
@@ -174,31 +205,25 @@ def _group_spans(source: str) -> Iterator[tuple[int, int]]:
     """Yield where the capture groups of a regular expression are, in their order."""
     opened: list[tuple[int, bool]] = []
     spans: dict[int, int] = {}
-    in_set = False
-    position = 0
-    while position < len(source):
-        character = source[position]
-        if character == "\\":
-            position += 1
-        elif in_set:
-            in_set = character != "]" or source[:position].endswith(("[", "[^"))
-        elif character == "[":
-            in_set = True
-        elif character == "(":
-            captures = source[position + 1 : position + 2] != "?" or bool(
-                re.match(r"\(\?P<", source[position:])
-            )
-            opened.append((position, captures))
-        elif character == ")" and opened:
+    for part in _PART.finditer(source):
+        if part["capturing"] or part["other"]:
+            opened.append((part.start(), part["capturing"] is not None))
+        elif part["end"] and opened:
             start, captures = opened.pop()
             if captures:
-                spans[start] = position + 1
-        position += 1
+                spans[start] = part.end()
     return ((start, spans[start]) for start in sorted(spans))
+
+
+def _groups(source: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return the groups of a pattern for messages."""
+    texts = ", ".join(f"{number}: {source[slice(*span)]}" for number, span in enumerate(spans, 1))
+    return f"the pattern {source} has {f'the groups {texts}' if texts else 'no groups'}"
 
 
 def _shown(source: str, spans: Sequence[tuple[int, int]], number: int) -> str:
     """Return a group for messages, marked in its pattern."""
-    start, end = spans[number - 1] if number <= len(spans) else (0, len(source))
-    marked = f"{source[:start]} >>>{source[start:end]}<<< {source[end:]}"
-    return f"capture group {number} of the pattern, {marked}"
+    if number > len(spans):
+        return f"capture group {number} of {source}"
+    start, end = spans[number - 1]
+    return f"capture group {number} of {source[:start]}>>>{source[start:end]}<<<{source[end:]}"

@@ -12,7 +12,7 @@ from nd2watch.errors import LayoutError
 from nd2watch.experiment import Calibration, plain_label
 from nd2watch.nd2 import Optics
 from nd2watch.sources import FORMATS, SUFFIXES, ChannelInfo
-from nd2watch.tools.numbered_pattern import NumberedPattern, compile_numbered
+from nd2watch.tools.numbered_pattern import NumberedPattern, compile_numbered, composed
 from nd2watch.tools.plate import PlateOptions
 from nd2watch.tools.words import color_of, modality_of
 
@@ -40,6 +40,7 @@ _OPTICS: Final = {
     "ms_zoom_magnification": "zoom",
     "ms_immersion_refractive_index": "immersion_index",
 }
+_ONE_OUTPUT: Final = "give either --nd2 or --json"
 _THREADS: Final = 4
 EXTRA_DIMENSIONS: Final = {"timeloop": "t", "zstack": "z", "multipoint": "p", "channel": "c"}
 """Axis of pages of which the files do not say what they are."""
@@ -109,12 +110,12 @@ class SequenceOptions:
         Raises
         ------
         LayoutError
-            If there is none, or two.
+            If there is none.
         """
-        targets = [path for path in (self.output, self.description) if path is not None]
-        if len(targets) != 1:
-            raise LayoutError("give either --nd2 or --json, and just one of them")
-        return targets[0]
+        target = self.output or self.description
+        if target is None:
+            raise LayoutError(f"there is no output; {_ONE_OUTPUT}")
+        return target
 
 
 def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,17 +167,17 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _add_metadata(parser: argparse.ArgumentParser) -> None:
     """Add what is stated of loops, channels and optics."""
     add = parser.add_argument_group("metadata, instead of those that the files tell").add_argument
-    add("-zstep", "--zstack_step", type=_number, metavar="UM", help="distance of Z planes, um")
-    add("-tstep", "--timeloop_step", type=_number, metavar="MS", help="time between points, ms")
+    add("-zstep", "--zstack_step", type=_positive, metavar="UM", help="distance of Z planes, um")
+    add("-tstep", "--timeloop_step", type=_positive, metavar="MS", help="time between points, ms")
     add(
         "--channel-setting", action="append", default=[], metavar="SETTING",
         help="original|new|modality|ex|em|color: the name in the files, the name to write, how it"
         " is imaged, wavelengths in nm, a colour name or #RRGGBB; empty parts are taken from the"
         " files; five parts keep the name",
     )  # fmt: skip
-    add("--pixel_calibration", type=_number, metavar="UM", help="edge of a pixel, um")
+    add("--pixel_calibration", type=_positive, metavar="UM", help="edge of a pixel, um")
     for word, metavar, what in _MICROSCOPE:
-        add(f"--ms-{word}", type=_number, metavar=metavar, help=what)
+        add(f"--ms-{word}", type=_positive, metavar=metavar, help=what)
 
 
 def _add_plate(parser: argparse.ArgumentParser) -> None:
@@ -214,8 +215,12 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
     LayoutError, FormatError
         If they contradict each other, or a value is out of range.
     """
+    if words.nd2 is not None and words.json is not None:
+        raise LayoutError(f"there are two outputs; {_ONE_OUTPUT}")
     if words.json is not None and words.output_dir is not None:
         raise LayoutError("--output_dir is for --nd2; give --json with a folder in its name")
+    if words.nd2 is not None and not Path(words.nd2).name:
+        raise LayoutError(f"--nd2 {words.nd2!r} is no name of a file")
     numbers = {long.removeprefix("--"): getattr(words, long[2:]) for _, long, _ in _GROUPS}
     pattern = compile_numbered(
         words.regexp, numbers, simple=words.simple_regexp, flatten=words.flatten_duplicates
@@ -226,7 +231,7 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
         pattern=pattern,
         suffixes=_suffixes(words.extension, pattern),
         pages=EXTRA_DIMENSIONS.get(words.extra_dimension),
-        output=None if words.nd2 is None else output_folder / _nd2_name(words.nd2),
+        output=None if words.nd2 is None else with_nd2_ending(output_folder / words.nd2),
         description=None if words.json is None else words.folder / words.json,
         force=words.force,
         calibration=Calibration(
@@ -252,12 +257,17 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
     )
 
 
-def _nd2_name(name: str) -> str:
-    """Return the name of an ND2 file, with its ending."""
-    suffix = Path(name).suffix.lower()
-    if suffix not in ("", ".nd2"):
-        raise LayoutError(f"--nd2 {name}: the name of an ND2 file ends with .nd2")
-    return name if suffix else f"{name}.nd2"
+def with_nd2_ending(path: Path) -> Path:
+    """Return the name of an ND2 file, which gets its ending if it has none.
+
+    Raises
+    ------
+    LayoutError
+        If it has another one.
+    """
+    if path.suffix.lower() not in ("", ".nd2"):
+        raise LayoutError(f"{path} is to be an ND2 file, whose name ends with .nd2")
+    return path if path.suffix else path.with_name(f"{path.name}.nd2")
 
 
 def _suffixes(extension: str | None, pattern: NumberedPattern) -> tuple[str, ...]:
@@ -286,7 +296,7 @@ def _channel_settings(settings: Sequence[str]) -> dict[str, ChannelInfo]:
                 " original|new|modality|ex|em|color, or without the first"
             )
         original, name, modality, excitation, emission, color = parts
-        original = plain_label(original)
+        original = plain_label(composed(original))
         if original in channels:
             raise LayoutError(f"there are two --channel-setting for {original!r}")
         known = modality_of(modality)
@@ -301,11 +311,22 @@ def _channel_settings(settings: Sequence[str]) -> dict[str, ChannelInfo]:
 
 
 def _wavelength(text: str, setting: str) -> float | None:
-    """Return a wavelength, nm; None when it is left open."""
+    """Return a wavelength, nm; None when it is left open, or 0."""
     try:
-        return (_number(text) or None) if text else None
+        number = _number(text or "0")
     except argparse.ArgumentTypeError as error:
         raise LayoutError(f"--channel-setting {setting!r}: wavelength {error}") from error
+    if number < 0:
+        raise LayoutError(f"--channel-setting {setting!r}: wavelength {text!r} is below 0")
+    return number or None
+
+
+def _positive(text: str) -> float:
+    """Return a number above 0, which may have a fraction."""
+    number = _number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
 
 
 def _number(text: str) -> float:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     Labels = tuple[str, ...]
 
-_NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,2})")
+_NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,3})")
 _PADDED: Final = re.compile(r"[0-9]{2}$")
-_ROW: Final = re.compile(r"[A-Z]{1,2}")
 _USUAL: Final = (96, 384, 1536)
 """Plates that are assumed; smaller ones are to be stated, as a few wells tell nothing of them."""
 
 _LARGEST: Final = WellPlate.standard(_USUAL[-1])
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +65,14 @@ class PlateOptions:
 
 
 def plate_of(
-    positions: Sequence[Labels], options: PlateOptions
+    positions: Sequence[Labels], options: PlateOptions, *, columns_first: bool = False
 ) -> tuple[WellPlate | None, tuple[Well, ...]]:
     """Return the plate, and the well of each position; no plate when the positions are no wells.
 
     Positions are wells when a label of each has the form A01, with two digits or in several rows;
-    or when two labels are a row of letters and a column; or, if a plate is stated, when there are
-    two numbers, column (X) and row (Y) from 1. All must lie on a plate of 1536 wells, or of the
-    stated size.
+    or when two labels are a row of letters and a column. All must lie on a plate of 1536 wells. If
+    a plate is stated, small letters are taken too, and two labels that are the numbers of row and
+    column, from 1; and all must lie on that plate.
 
     Parameters
     ----------
@@ -80,42 +80,60 @@ def plate_of(
         Labels of each position.
     options : PlateOptions
         What is stated.
+    columns_first : bool, default False
+        Of two numbers, the first is that of the column.
 
     Raises
     ------
     LayoutError
-        If a plate is stated, and the positions are no wells, or not on it.
+        If a plate is stated, and the positions are no wells.
+    FormatError
+        If a position is not on the plate.
     """
     if options.is_off:
         return None, ()
-    wells = next(_readings(positions, options), None)
-    if wells is None:
-        if options.is_stated:
-            shown = ", ".join("_".join(labels) for labels in positions[:5])
+    is_stated = options.is_stated
+    capital = [tuple(label.upper() for label in labels) for labels in positions]
+    readings = _readings(capital if is_stated else positions, is_stated, columns_first)
+    wells = next((wells for wells in readings if is_stated or _are_usual(wells)), ())
+    if not wells:
+        if is_stated:
+            shown = ", ".join(filter(None, ("_".join(labels) for labels in positions[:_SHOWN])))
             raise LayoutError(
-                f"a well plate is stated, but the positions ({shown}) are not named like A01, or by"
-                " row and column; name the groups that are by -m, or by -mx and -my"
+                f"a well plate is stated, but the positions ({shown or 'without names'}) are not"
+                " named like A01, or by row and column; name the groups that are by -m, or by -mx"
+                " and -my"
             )
         return None, ()
     plate = _plate(wells, options)
-    for well in wells:
-        plate.check(well, "a position")
+    for labels, well in zip(positions, wells, strict=True):
+        plate.check(well, f"position {'_'.join(labels)}")
     return plate, wells
 
 
-def _readings(positions: Sequence[Labels], options: PlateOptions) -> Iterator[tuple[Well, ...]]:
-    """Yield the wells that positions can be read as."""
+def _readings(
+    positions: Sequence[Labels], is_stated: bool, columns_first: bool
+) -> Iterator[tuple[Well, ...]]:
+    """Yield the wells that positions can be read as, the likeliest ones first."""
     count = len(positions[0])
+    found = []
     for number in range(count):
         labels = [position[number] for position in positions]
         wells = _all(map(_named, labels))
-        if wells and (options.is_stated or _are_names(labels, wells)):
-            yield wells
-    for row, column in itertools.permutations(range(count), 2):
-        if wells := _all(_placed(position[row], position[column]) for position in positions):
-            yield wells
-    if options.is_stated and count == 2:
-        yield from filter(None, [_all(_numbered(row, column) for column, row in positions)])
+        if wells and (is_stated or _are_names(labels, wells)):
+            found.append(wells)
+    for row, column in sorted(itertools.permutations(range(count), 2), key=_distance):
+        found.append(_all(_placed(labels[row], labels[column]) for labels in positions))
+    if is_stated and count == 2:
+        row, column = (1, 0) if columns_first else (0, 1)
+        found.append(_all(_numbered(labels[row], labels[column]) for labels in positions))
+    return filter(None, found)
+
+
+def _distance(pair: tuple[int, int]) -> int:
+    """Return a sorting key by which a column right behind its row comes first."""
+    row, column = pair
+    return abs(column - row - 1)
 
 
 def _all(found: Iterable[Well | None]) -> tuple[Well, ...]:
@@ -130,14 +148,20 @@ def _are_names(labels: Sequence[str], wells: Sequence[Well]) -> bool:
     return padded or len({well.row for well in wells}) > 1
 
 
+def _are_usual(wells: Sequence[Well]) -> bool:
+    """Return whether the largest usual plate has the wells."""
+    return all(well in _LARGEST for well in wells)
+
+
 def _named(label: str) -> Well | None:
     """Return the well that a label such as A01 names."""
-    return _on_plate(label) if _NAME.fullmatch(label) else None
+    found = _NAME.fullmatch(label)
+    return Well.parse(label) if found and int(found[2]) else None
 
 
 def _placed(row: str, column: str) -> Well | None:
     """Return the well in a row of letters and a column."""
-    return _on_plate(f"{row}{column}") if _ROW.fullmatch(row) and column.isdecimal() else None
+    return _named(f"{row}{column}") if row.isalpha() else None
 
 
 def _numbered(row: str, column: str) -> Well | None:
@@ -147,18 +171,10 @@ def _numbered(row: str, column: str) -> Well | None:
     return Well(row=int(row) - 1, column=int(column) - 1)
 
 
-def _on_plate(name: str) -> Well | None:
-    """Return a well by its name, unless it is on no plate."""
-    if not re.search("[1-9]", name):
-        return None
-    well = Well.parse(name)
-    return well if well in _LARGEST else None
-
-
 def _plate(wells: Sequence[Well], options: PlateOptions) -> WellPlate:
     """Return the stated plate, or the smallest usual one that has the wells."""
     plates = (WellPlate.standard(count) for count in _USUAL)
-    usual = next((p for p in plates if all(well in p for well in wells)), _LARGEST)
+    usual = next((plate for plate in plates if all(well in plate for well in wells)), _LARGEST)
     rows, columns = options.rows or usual.rows, options.columns or usual.columns
     is_usual = (rows, columns) == (usual.rows, usual.columns)
     return WellPlate(
