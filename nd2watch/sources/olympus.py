@@ -16,7 +16,6 @@ from nd2watch.sources.base import PlaneInfo, SourceInfo
 from nd2watch.sources.files import FileKey, key_of, opened
 from nd2watch.sources.olympus_planes import arrange
 from nd2watch.sources.records import unless_damaged
-from nd2watch.sources.registry import as_damage
 from nd2watch.sources.tiff import TiffSource
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _SPARE: Final = 2**14
 
 _TIFF: Final = ".tif"
 _PLANE_SETTINGS: Final = ".pty"
-_LEAST_BITS: Final = 9
+_BITS: Final = range(9, 17)
 
 
 class OlympusSource:
@@ -87,13 +86,9 @@ class OlympusSource:
     def info(self) -> SourceInfo:
         """What the file tells, which is found out when it is asked for."""
         main, first = self._members.main, self._first
-        try:
-            self._members.check(self._planes.names)
-        except Exception as error:
-            raise as_damage(error, self._path, FrameIncomplete) from error
+        self._members.check(self._planes.names)
         plane = self._settings_of(self._planes.names[0])
-        bits = told.bits_significant(main, plane)
-        width = first.dtype.itemsize * 8
+        bits = told.bits_significant(main, plane) if first.dtype.itemsize == 2 else None
         channels = self._planes.points.get("C", (1,))
         return SourceInfo(
             height=first.height,
@@ -107,7 +102,7 @@ class OlympusSource:
             period_ms=told.period_ms(main),
             started=told.started(main),
             planes=self._times(),
-            bits_significant=bits if bits and _LEAST_BITS <= bits <= width else None,
+            bits_significant=bits if bits in _BITS else None,
         )
 
     def read(self, plane: int) -> npt.NDArray[Any]:
@@ -127,7 +122,7 @@ class OlympusSource:
         """Open the file of a plane."""
         with (
             self._members.opened(name) as file,
-            closing(TiffSource(self._path / name, file)) as tiff,
+            closing(TiffSource(self._members.folder / name, file)) as tiff,
         ):
             yield tiff
 
@@ -136,9 +131,10 @@ class OlympusSource:
         with self._tiff(name) as tiff:
             info = tiff.info
         if info.rgb or info.plane_count > 1:
+            found = f"{info.format_text} {info.axes_text}".strip()
             raise FrameUnreadable(
-                f"{self._path / name} is {' '.join((info.format_text, info.axes_text)).strip()},"
-                " not one plane of one sample a pixel, as FluoView writes",
+                f"{self._members.folder / name} is {found}, not one plane of one sample a pixel, as"
+                " FluoView writes",
                 self._path,
             )
         return info
@@ -163,6 +159,7 @@ class OlympusSource:
 class _Members(Protocol):
     """The files of an image, by their names."""
 
+    folder: Path
     main: Settings
     names: Collection[str]
 
@@ -189,12 +186,12 @@ class _Folder:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         file.seek(0)
         self.main = _parsed(file.read(_LARGEST_SETTINGS))
-        self._folder = path.with_name(f"{path.name}.files")
+        self.folder = path.with_name(f"{path.name}.files")
         try:
-            self.names: Collection[str] = [each.name for each in self._folder.iterdir()]
+            self.names: Collection[str] = [each.name for each in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise FrameIncomplete(
-                f"{self._folder} is not there; the planes of {path} are in it, and both must be in"
+                f"{self.folder} is not there; the planes of {path} are in it, and both must be in"
                 " one folder",
                 path,
             ) from error
@@ -206,13 +203,13 @@ class _Folder:
 
     def opened(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Open a file."""
-        return opened(self._folder / name)
+        return opened(self.folder / name)
 
     def check(self, names: Collection[str]) -> None:
         """Refuse planes that are not there as a whole."""
         for name in names:
             with self.opened(name) as file:
-                TiffSource(self._folder / name, file).close()
+                TiffSource(self.folder / name, file).close()
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -222,6 +219,7 @@ class _Compound:
     """The files in an OIB file, which are streams of a compound file."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.folder = path
         size = key_of(file).size
         self._file = _BoundedFile(path, size)
         try:
