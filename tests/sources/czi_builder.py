@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.frames import noise
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -123,6 +126,21 @@ def build_czi(
     positions_of_all = (part, directory_at, metadata_at, pending, attachments_at)
     struct.pack_into("<iiii16s16siqqiq", stored, 32, 1, 0, 0, 0, b"", b"", *positions_of_all)
     return bytes(stored)
+
+
+def built(folder: Path, tiles: Sequence[Tile], xml: str = "", **options: Any) -> Path:
+    """Write a file, and return its name."""
+    path = folder / "a.czi"
+    path.write_bytes(build_czi(tiles, xml, **options))
+    return path
+
+
+def tiles_of(**sizes: int) -> list[Tile]:
+    """Return one tile for each point of the dimensions, of different pixels."""
+    return [
+        Tile(pixels=noise(number), point=dict(zip(sizes, map(int, at), strict=True)))
+        for number, at in enumerate(np.ndindex(*sizes.values()))
+    ]
 
 
 def _directory(tiles: Sequence[Tile], positions: Sequence[int]) -> bytes:

@@ -11,7 +11,10 @@ import io
 import struct
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tifffile
+
+from tests.frames import noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     Sections = Mapping[str, Mapping[str, Any]]
 
+SUFFIXES = (".oif", ".oib")
 SECTOR, SHORT_SECTOR, CUTOFF, ENTRY = 512, 64, 4096, 128
 END, FAT_SECTOR, FREE, NONE = 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFF, 0xFFFFFFFF
 
@@ -41,6 +45,12 @@ def plane_file(pixels: npt.NDArray[Any], **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **{"photometric": "minisblack", "metadata": None, **options})
     return buffer.getvalue()
+
+
+def write(folder: Path, suffix: str, main: Sections, members: Mapping[str, bytes]) -> Path:
+    """Write an image as the kind of file that a suffix tells."""
+    write_it = write_oif if suffix == ".oif" else write_oib
+    return write_it(folder / f"a{suffix}", main, members)
 
 
 def write_oif(path: Path, main: Sections, members: Mapping[str, bytes]) -> Path:
@@ -157,3 +167,92 @@ def _tree(numbers: Sequence[int], siblings: dict[int, tuple[int, int]]) -> int:
     left, right = numbers[:middle], numbers[middle + 1 :]
     siblings[numbers[middle]] = (_tree(left, siblings), _tree(right, siblings))
     return numbers[middle]
+
+
+def members_of(**sizes: int) -> dict[str, bytes]:
+    """Return a file for each point of the axes, of different pixels, numbered from 1."""
+    members = {}
+    for number, at in enumerate(np.ndindex(*sizes.values())):
+        point = "".join(f"{axis}{n + 1:03}" for axis, n in zip(sizes, at, strict=True))
+        members[f"s_{point}.tif"] = plane_file(noise(number))
+    return members
+
+
+def axes(order: str, **sizes: int) -> dict[str, dict[str, Any]]:
+    """Return the sections that describe axes."""
+    sections: dict[str, dict[str, Any]] = {"Axis Parameter Common": {"AxisOrder": order}}
+    for number, letter in enumerate("XYCZTALPQ"):
+        sections[f"Axis {number} Parameters Common"] = {
+            "AxisCode": letter,
+            "MaxSize": sizes.get(letter, 1),
+        }
+    return sections
+
+
+MAIN: dict[str, dict[str, Any]] = {
+    "Acquisition Parameters Common": {
+        "Acquisition Device": "FV1000",
+        "ImageCaputreDate": "'2024-04-22 09:57:37'",
+        "ImageCaputreDate+MilliSec": 294,
+        "PinholeDiameter": 105000,
+    },
+    "Axis Parameter Common": {"AxisOrder": "XYCZT"},
+    "Axis 2 Parameters Common": {"AxisCode": "C", "MaxSize": 3},
+    "Axis 3 Parameters Common": {
+        "AxisCode": "Z",
+        "StartPosition": 5000.0,
+        "EndPosition": 4000.0,
+        "Interval": 500,
+        "MaxSize": 1,
+        "PixUnit": "nm",
+    },
+    "Axis 4 Parameters Common": {
+        "AxisCode": "T",
+        "StartPosition": 0.0,
+        "EndPosition": 2200.0,
+        "Interval": 1000,
+        "MaxSize": 3,
+        "PixUnit": "ms",
+    },
+    "Channel 1 Parameters": {
+        "CH Name": "CHS1",
+        "DyeName": "DAPI",
+        "ExcitationWavelength": 405,
+        "EmissionWavelength": 461,
+        "LightType": "Fluorescence",
+    },
+    "Channel 2 Parameters": {
+        "CH Name": "TD1",
+        "DyeName": "None",
+        "ExcitationWavelength": 488,
+        "EmissionWavelength": 0,
+        "LightType": "Transmitted Light",
+    },
+    "GUI Channel 3 Parameters": {
+        "CH Name": "CHS2",
+        "DyeName": "EGFP",
+        "ExcitationWavelength": 920,
+        "EmissionWavelength": 509,
+    },
+    "Reference Image Parameter": {
+        "WidthConvertValue": "0,207.0",
+        "WidthUnit": "um",
+        "ValidBitCounts": 12,
+    },
+}
+
+
+def plane_settings(time_ms: float) -> bytes:
+    """Return the settings of a plane."""
+    return settings(
+        {
+            "Acquisition Parameters Common": {
+                "Magnification": 60.0,
+                "ObjectiveLens NAValue": 1.35,
+                "ObjectiveLens Name": "UPLSAPO  60X O  NA:1.35",
+                "PinholeDiameter": 110000,
+            },
+            "Axis 4 Parameters": {"AbsPositionUnitName": "ms", "AbsPositionValue": time_ms},
+            "Image Parameters": {"WidthConvertValue": 0.124, "WidthUnit": "um"},
+        }
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import struct
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,50 +17,20 @@ from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceError
 from nd2watch.sources import PAGES, PlaneReader, SourcePlane, open_frame, read_frame
 from tests.frames import noise
 from tests.sources import olympus_builder as builder
+from tests.sources.olympus_builder import MAIN, SUFFIXES, axes, members_of, plane_settings, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
 
     from nd2watch.sources import FrameFile
 
-SUFFIXES = (".oif", ".oib")
-
-
-def write(folder: Path, suffix: str, main: builder.Sections, members: Mapping[str, bytes]) -> Path:
-    write_it = builder.write_oif if suffix == ".oif" else builder.write_oib
-    return write_it(folder / f"a{suffix}", main, members)
-
 
 def planes(frame: FrameFile) -> list[npt.NDArray[Any]]:
     with PlaneReader() as reader:
         count = frame.info.plane_count
         return [reader.read(SourcePlane(file=frame, index=index)) for index in range(count)]
-
-
-def members_of(**sizes: int) -> dict[str, bytes]:
-    """Return a file for each point of the axes, of different pixels, numbered from 1."""
-    members = {}
-    for number, at in enumerate(np.ndindex(*sizes.values())):
-        point = "".join(f"{axis}{n + 1:03}" for axis, n in zip(sizes, at, strict=True))
-        members[f"s_{point}.tif"] = builder.plane_file(noise(number))
-    return members
-
-
-def axes(order: str, **sizes: int) -> dict[str, dict[str, Any]]:
-    """Return the sections that describe axes."""
-    sections: dict[str, dict[str, Any]] = {"Axis Parameter Common": {"AxisOrder": order}}
-    for number, letter in enumerate("XYCZTALPQ"):
-        sections[f"Axis {number} Parameters Common"] = {
-            "AxisCode": letter,
-            "MaxSize": sizes.get(letter, 1),
-        }
-    return sections
-
-
-# --- pixels
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -125,147 +94,6 @@ def test_many_streams_and_large_ones_are_read(tmp_path: Path) -> None:
     found = planes(frame)
     assert len(found) == 151
     np.testing.assert_array_equal(found[149], noise(149))
-
-
-# --- metadata
-
-
-MAIN: dict[str, dict[str, Any]] = {
-    "Acquisition Parameters Common": {
-        "Acquisition Device": "FV1000",
-        "ImageCaputreDate": "'2024-04-22 09:57:37'",
-        "ImageCaputreDate+MilliSec": 294,
-        "PinholeDiameter": 105000,
-    },
-    "Axis Parameter Common": {"AxisOrder": "XYCZT"},
-    "Axis 2 Parameters Common": {"AxisCode": "C", "MaxSize": 3},
-    "Axis 3 Parameters Common": {
-        "AxisCode": "Z",
-        "StartPosition": 5000.0,
-        "EndPosition": 4000.0,
-        "Interval": 500,
-        "MaxSize": 1,
-        "PixUnit": "nm",
-    },
-    "Axis 4 Parameters Common": {
-        "AxisCode": "T",
-        "StartPosition": 0.0,
-        "EndPosition": 2200.0,
-        "Interval": 1000,
-        "MaxSize": 3,
-        "PixUnit": "ms",
-    },
-    "Channel 1 Parameters": {
-        "CH Name": "CHS1",
-        "DyeName": "DAPI",
-        "ExcitationWavelength": 405,
-        "EmissionWavelength": 461,
-        "LightType": "Fluorescence",
-    },
-    "Channel 2 Parameters": {
-        "CH Name": "TD1",
-        "DyeName": "None",
-        "ExcitationWavelength": 488,
-        "EmissionWavelength": 0,
-        "LightType": "Transmitted Light",
-    },
-    "GUI Channel 3 Parameters": {
-        "CH Name": "CHS2",
-        "DyeName": "EGFP",
-        "ExcitationWavelength": 920,
-        "EmissionWavelength": 509,
-    },
-    "Reference Image Parameter": {
-        "WidthConvertValue": "0,207.0",
-        "WidthUnit": "um",
-        "ValidBitCounts": 12,
-    },
-}
-
-
-def plane_settings(time_ms: float) -> bytes:
-    return builder.settings(
-        {
-            "Acquisition Parameters Common": {
-                "Magnification": 60.0,
-                "ObjectiveLens NAValue": 1.35,
-                "ObjectiveLens Name": "UPLSAPO  60X O  NA:1.35",
-                "PinholeDiameter": 110000,
-            },
-            "Axis 4 Parameters": {"AbsPositionUnitName": "ms", "AbsPositionValue": time_ms},
-            "Image Parameters": {"WidthConvertValue": 0.124, "WidthUnit": "um"},
-        }
-    )
-
-
-def timed(*times_ms: float) -> dict[str, bytes]:
-    """Return planes of three channels and three times, with their settings."""
-    members = members_of(C=3, T=3)
-    names = [f"s_C{c:03}T{t:03}.pty" for c in (1, 2, 3) for t in (1, 2, 3)]
-    return members | dict(zip(names, map(plane_settings, times_ms * 3), strict=False))
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_takes_what_the_settings_tell(tmp_path: Path, suffix: str) -> None:
-    info = open_frame(write(tmp_path, suffix, MAIN, timed(0.0, 1050.5, 2200.0))).info
-    assert info.pixel_size_um == 0.124
-    assert info.z_step_um == 0.5
-    assert info.period_ms == 1100
-    assert info.started == datetime(2024, 4, 22, 9, 57, 37, 294000).astimezone()
-    assert info.bits_significant == 12
-    assert info.optics.objective_name == "UPLSAPO 60X O NA:1.35"
-    assert (info.optics.magnification, info.optics.numerical_aperture) == (60, 1.35)
-    dapi, transmitted, green = info.channels
-    assert (dapi.name, dapi.camera, dapi.pinhole_um) == ("DAPI", "CHS1", 110)
-    assert (dapi.excitation_nm, dapi.emission_nm) == (405, 461)
-    assert dapi.modality == ("fluorescence", "laser_scan_confocal")
-    assert (transmitted.name, transmitted.emission_nm) == ("TD1", None)
-    assert transmitted.modality == ("brightfield", "laser_scan_confocal")
-    assert (green.name, green.modality) == ("EGFP", ("fluorescence", "multiphoton"))
-    assert [plane.time_ms for plane in info.planes[::3]] == [0, 1050.5, 2200]
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_image_tells_what_its_planes_do_not(tmp_path: Path, suffix: str) -> None:
-    info = open_frame(write(tmp_path, suffix, MAIN, members_of(C=3, T=3))).info
-    assert info.pixel_size_um == 0.207
-    assert info.channels[0].pinhole_um == 105
-    assert info.planes == ()
-    assert info.optics.magnification is None
-
-
-def test_times_are_taken_only_where_all_planes_tell_them(tmp_path: Path) -> None:
-    members = timed(0.0, 1050.5, 2200.0)
-    del members["s_C002T003.pty"]
-    assert open_frame(write(tmp_path, ".oib", MAIN, members)).info.planes == ()
-    assert open_frame(write(tmp_path, ".oib", MAIN, timed(0.0, 0.0, 0.0))).info.planes == ()
-
-
-DAMAGED = {
-    "Acquisition Parameters Common": {"ImageCaputreDate": "'yesterday'", "PinholeDiameter": "x"},
-    "Axis 3 Parameters Common": {"AxisCode": "Z", "Interval": "1e999", "PixUnit": "nm"},
-    "Axis 4 Parameters Common": {"AxisCode": "T", "Interval": 5, "PixUnit": "parsec"},
-    "Channel 1 Parameters": {"ExcitationWavelength": -3, "DyeName": "\x07"},
-    "Reference Image Parameter": {"WidthConvertValue": "much", "ValidBitCounts": 99},
-}
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("main", [{}, DAMAGED], ids=["none", "damaged"])
-def test_damaged_settings_cost_only_what_they_tell(
-    tmp_path: Path, suffix: str, main: builder.Sections
-) -> None:
-    members = {**members_of(C=1), "s_C001.pty": b"\xff\xfe[\0\xd8"}
-    frame = open_frame(write(tmp_path, suffix, {"File Info": {}, **main}, members))
-    info = frame.info
-    assert info.started is None
-    assert (info.pixel_size_um, info.z_step_um, info.period_ms) == (None, None, None)
-    assert info.bits_significant is None
-    assert info.channels[0].excitation_nm is None
-    np.testing.assert_array_equal(read_frame(frame), noise(0))
-
-
-# --- what is refused
 
 
 def test_planes_that_may_still_come_make_an_oif_file_incomplete(tmp_path: Path) -> None:
