@@ -35,7 +35,6 @@ _SPARE: Final = 2**14
 
 _TIFF: Final = ".tif"
 _PLANE_SETTINGS: Final = ".pty"
-_BITS: Final = range(9, 17)
 
 
 class OlympusSource:
@@ -88,7 +87,6 @@ class OlympusSource:
         main, first = self._members.main, self._first
         self._members.check(self._planes.names)
         plane = self._settings_of(self._planes.names[0])
-        bits = told.bits_significant(main, plane) if first.dtype.itemsize == 2 else None
         channels = self._planes.points.get("C", (1,))
         return SourceInfo(
             height=first.height,
@@ -102,7 +100,6 @@ class OlympusSource:
             period_ms=told.period_ms(main),
             started=told.started(main),
             planes=self._times(),
-            bits_significant=bits if bits in _BITS else None,
         )
 
     def read(self, plane: int) -> npt.NDArray[Any]:

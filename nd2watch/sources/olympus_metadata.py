@@ -93,15 +93,6 @@ def pixel_size_um(main: Settings, plane: Settings) -> float | None:
     return None
 
 
-def bits_significant(main: Settings, plane: Settings) -> int | None:
-    """Return the bits of a sample that are used, as the plane tells it, else the image."""
-    for settings, section in ((plane, "Image Parameters"), (main, "Reference Image Parameter")):
-        bits = _section(settings, section).get("ValidBitCounts")
-        if isinstance(bits, int):
-            return bits
-    return None
-
-
 def z_step_um(main: Settings) -> float | None:
     """Return the distance of Z planes."""
     axis = _axis(main, "Z")
