@@ -24,10 +24,13 @@ def blocks(marker: str) -> list[str]:
 def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "frames", acquisition())
-    array, folder = blocks("python")
+    array, files, folder = blocks("python")
     names: dict[str, object] = {}
     exec(compile(array, "README.md", "exec"), names)
+    exec(compile(files, "README.md", "exec"), {})
     exec(compile(folder, "README.md", "exec"), {})
+    with nd2.ND2File("z.nd2") as file:
+        assert dict(file.sizes) == {"Z": 3, "Y": 24, "X": 32}
     with nd2.ND2File("stack.nd2") as file:
         assert dict(file.sizes) == {"T": 4, "Z": 5, "C": 2, "Y": 200, "X": 300}
         expected = np.moveaxis(np.asarray(names["stack"]), -1, 2)
@@ -49,7 +52,20 @@ def test_there_is_one_test_command() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "convert", "info", "verify", "recover", "simulate", "demo", "check-config"],
+    [
+        "run",
+        "convert",
+        "convert-sequence",
+        "convert-file",
+        "plan-sequence",
+        "get-image-dimensions",
+        "info",
+        "verify",
+        "recover",
+        "simulate",
+        "demo",
+        "check-config",
+    ],
 )
 def test_every_command_is_documented(command: str) -> None:
     texts = [README, *(p.read_text(encoding="utf-8") for p in ROOT.glob("docs/*.md"))]

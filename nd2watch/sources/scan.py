@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_PARTS: Final = ".oif.files"
+"""Ending of the folder with the planes of an OIF file beside it, which is read as a whole."""
 
 
 def list_files(
     root: Path, unreadable: Callable[[Path, OSError], None] | None = None
 ) -> Iterator[Path]:
-    """Yield every regular file below `root`; links are neither followed nor listed.
+    """Yield every regular file below `root`, but the parts of OIF files.
+
+    Links are neither followed nor listed.
 
     Parameters
     ----------
@@ -35,7 +40,8 @@ def list_files(
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(folder / entry.name)
+                        if not entry.name.lower().endswith(_PARTS):
+                            waiting.append(folder / entry.name)
                     elif entry.is_file(follow_symlinks=False):
                         yield Path(entry.path)
         except OSError as error:
