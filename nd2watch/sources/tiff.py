@@ -1,35 +1,38 @@
-"""TIFF files of one frame each, read through tifffile."""
+"""TIFF files of one plane or many, read through tifffile."""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import tifffile
-
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources.base import PlaneInfo, SourceInfo
-from nd2watch.sources.files import key_of
-from nd2watch.sources.metaseries import PlaneRecord, read_plane_record
+from nd2watch.sources.tiff_info import info_of
+from nd2watch.sources.tiff_known import salvaged
+from nd2watch.sources.tiff_metaseries import read_metaseries
+from nd2watch.sources.tiff_pages import Pages
+from nd2watch.sources.tiff_planes import Grid, Planes, grid_of_pages, planes_of
+from nd2watch.sources.tiff_series import main_images_grid, series_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
     import numpy.typing as npt
 
+    from nd2watch.sources.base import SourceInfo
+    from nd2watch.sources.tiff_known import Flavour
+
 SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 """Bytes of a header and a directory of one entry."""
 
 _MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_TAIL: Final = 4096
-_NO_COMPRESSION: Final = 1
-_PHOTOMETRIC_RGB: Final = 2
-_KINDS: Final = "?buif"
-_PLANAR: Final = "SYX"
-_RGB_AXES: Final = ("YXS", _PLANAR)
+_LOGGER: Final = logging.getLogger("tifffile")
+_FLAVOURS: Final = (read_metaseries,)
+"""Whose metadata are looked for; what the first ones tell is not taken from later ones."""
 
 
 class TiffSource:
@@ -42,33 +45,42 @@ class TiffSource:
     file : BinaryIO
         The open file.
 
-    Attributes
-    ----------
-    info : SourceInfo
-        What its header says.
+    Raises
+    ------
+    FrameIncomplete
+        If not all of its pages are there.
+    FrameUnreadable
+        If it is no TIFF file, or holds something else than planes of one format.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
-        size = key_of(file).size
+        size = os.fstat(file.fileno()).st_size
         _check_start(path, file, size)
-        with _Complaints(path):
-            self._tiff = tifffile.TiffFile(file, name=path.name)
-            if not self._tiff.pages:
-                raise FrameIncomplete(f"{path} holds no image yet", path)
-            self.info = _read_info(path, self._tiff, file, size)
-        self._path = path
+        self._complaints = _Complaints()
+        with self._complaints:
+            self._pages = Pages(path, file, size)
+            self._flavours = tuple(_flavours(self._pages))
+            self._planes = _planes(self._pages, self._flavours)
+
+    @cached_property
+    def info(self) -> SourceInfo:
+        """What its header says."""
+        with self._complaints:
+            return info_of(self._pages, self._planes, self._flavours)
 
     def read(self, plane: int) -> npt.NDArray[Any]:
         """Return the pixels of a plane."""
-        del plane
-        with _Complaints(self._path):
-            page = self._tiff.pages.first
-            pixels: npt.NDArray[Any] = page.asarray()
-        return np.moveaxis(pixels, 0, 2) if page.axes == _PLANAR else pixels
+        with self._complaints as errors:
+            pixels = self._pages.read(
+                int(self._planes.pages[plane]), int(self._planes.parts[plane])
+            )
+        if errors:
+            raise ValueError(errors[0])
+        return pixels
 
     def close(self) -> None:
         """Release the parsed file."""
-        self._tiff.close()
+        self._pages.close()
 
 
 def _check_start(path: Path, file: BinaryIO, size: int) -> None:
@@ -84,70 +96,60 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
         raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
 
 
-def _read_info(path: Path, tiff: tifffile.TiffFile, file: BinaryIO, size: int) -> SourceInfo:
-    """Return what the first directory says, checking it against the file's size."""
-    page = tiff.pages.first
-    end = max(
-        (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0
-    )
-    if end > size:
-        raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}", path)
-    if len(tiff.pages) != 1:
-        raise FrameUnreadable(f"{path} holds {len(tiff.pages)} pages; a frame file holds one", path)
-    rgb = (
-        page.axes in _RGB_AXES
-        and page.samplesperpixel == 3
-        and page.photometric == _PHOTOMETRIC_RGB
-    )
-    if (
-        page.dtype is None
-        or page.dtype.kind not in _KINDS
-        or 0 in page.shape
-        or not (rgb or len(page.shape) == 2)
-    ):
+def _flavours(pages: Pages) -> Iterator[Flavour]:
+    """Yield the metadata of each kind that are there and can be read."""
+    for read in _FLAVOURS:
+        flavour = salvaged(lambda read=read: read(pages), None)  # type: ignore[misc]
+        if flavour is not None:
+            yield flavour
+
+
+def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
+    """Return the planes, in the order that the first metadata tell which do."""
+    grid = _grid(pages, flavours)
+    if grid.unrolled:
+        pages.unroll(grid.pages.size)
+    formats = pages.formats(grid.pages.reshape(-1))
+    if len(formats) > 1 and (main := salvaged(lambda: main_images_grid(pages), None)):
+        grid, formats = main, pages.formats(main.pages.reshape(-1))
+    if len(formats) > 1:
         raise FrameUnreadable(
-            f"{path} holds {' x '.join(map(str, page.shape))} {page.dtype};"
-            " a frame file holds one plane of integers or real numbers, or one RGB image",
-            path,
+            f"{pages.path} holds images of different shapes: {', '.join(map(str, formats))};"
+            " save each of them in a file of its own",
+            pages.path,
         )
-    record = read_plane_record(tiff) or PlaneRecord()
-    return SourceInfo(
-        height=page.imagelength,
-        width=page.imagewidth,
-        dtype=np.dtype(page.dtype),
-        rgb=rgb,
-        pixel_size_um=record.pixel_size_um,
-        planes=(PlaneInfo(acquired=record.acquired, stage_um=record.stage_um),),
-        tail_is_zero=page.compression == _NO_COMPRESSION
-        and _is_zero(file, page.dataoffsets[-1], end),
-    )
+    return planes_of(pages.path, grid, formats[0])
 
 
-def _is_zero(file: BinaryIO, start: int, end: int) -> bool:
-    """Return whether the last bytes of the data from `start` to `end` are all zero."""
-    start = max(start, end - _TAIL)
-    file.seek(start)
-    return not any(file.read(end - start))
+def _grid(pages: Pages, flavours: tuple[Flavour, ...]) -> Grid:
+    """Return the pages in the order of their axes, as far as these are told."""
+    for flavour in flavours:
+        grid = salvaged(flavour.grid, None)
+        if grid is not None:
+            return grid
+    return salvaged(lambda: series_grid(pages), None) or grid_of_pages(pages.images)
 
 
-class _Complaints(logging.Handler):
-    """Raises what tifffile logs as an error on this thread; it often does not raise."""
+class _Complaints:
+    """Takes what tifffile logs on this thread: it often logs an error instead of raising it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(logging.ERROR)
-        self._path = path
-        self._messages: list[str] = []
+    def __init__(self) -> None:
+        self._errors: list[str] = []
+        self._thread = 0
+
+    def _take(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is left to others."""
+        if record.thread != self._thread:
+            return True
+        if record.levelno >= logging.ERROR:
+            self._errors.append(record.getMessage())
+        return False
+
+    def __enter__(self) -> list[str]:
+        self._errors = []
         self._thread = threading.get_ident()
+        _LOGGER.addFilter(self._take)
+        return self._errors
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the message."""
-        if record.thread == self._thread:
-            self._messages.append(record.getMessage())
-
-    def __enter__(self) -> None:
-        logging.getLogger("tifffile").addHandler(self)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        logging.getLogger("tifffile").removeHandler(self)
-        if self._messages and kind is None:
-            raise ValueError(self._messages[0])
+    def __exit__(self, *_: object) -> None:
+        _LOGGER.removeFilter(self._take)

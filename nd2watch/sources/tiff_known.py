@@ -1,0 +1,104 @@
+"""What the metadata of a TIFF file tell, whichever program wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from xml.etree import ElementTree as ET
+
+from nd2watch.errors import SourceError
+from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from nd2watch.sources.tiff_planes import Grid
+
+T = TypeVar("T")
+
+_LONGEST_XML: Final = 1 << 26
+_NO_OPTICS: Final = OpticsInfo()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What metadata tell; None or empty where they tell nothing.
+
+    Attributes
+    ----------
+    channels, positions, optics, pixel_size_um, z_step_um, period_ms, started
+        As in `SourceInfo`.
+    planes : mapping from int to PlaneInfo
+        What they tell of pages, by their numbers.
+    """
+
+    channels: tuple[ChannelInfo, ...] = ()
+    positions: tuple[str, ...] = ()
+    optics: OpticsInfo = _NO_OPTICS
+    pixel_size_um: float | None = None
+    z_step_um: float | None = None
+    period_ms: float | None = None
+    started: datetime | None = None
+    planes: Mapping[int, PlaneInfo] = field(default_factory=dict)
+
+    def filled_from(self, other: Known) -> Known:
+        """Return this, with what it does not tell taken from another."""
+        missing = {
+            each.name: getattr(other, each.name)
+            for each in fields(self)
+            if getattr(self, each.name) in (None, (), {}, _NO_OPTICS)
+        }
+        return replace(self, **missing)
+
+
+class Flavour(Protocol):
+    """The metadata of one program, found in a TIFF file."""
+
+    def grid(self) -> Grid | None:
+        """Return its pages in the order of their axes, None when that is not told."""
+        ...
+
+    def known(self) -> Known:
+        """Return all else that they tell; it may take a while, as pages have records of their own.
+
+        It may raise whatever damaged metadata make it raise.
+        """
+        ...
+
+
+def salvaged(read: Callable[[], T], instead: T) -> T:
+    """Return what `read` returns, or `instead` when what it reads is damaged.
+
+    Raises
+    ------
+    SourceError
+        If it raises that.
+    OSError
+        If the disk fails.
+    """
+    try:
+        return read()
+    except SourceError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return instead
+    except Exception:  # whatever damaged metadata make of it: they must not cost the pixels
+        return instead
+
+
+def parse_xml(text: str) -> ET.Element:
+    """Return the root of an XML document.
+
+    Raises
+    ------
+    ValueError
+        If it has a document type, which may define entities without end, or is too long.
+    xml.etree.ElementTree.ParseError
+        If it is not well-formed.
+    """
+    if len(text) > _LONGEST_XML or "<!DOCTYPE" in text:
+        raise ValueError("the XML is too long, or has a document type")
+    return ET.fromstring(text)  # noqa: S314 - without a document type it has no entities
