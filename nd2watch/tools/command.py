@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nd2watch.convert import convert
-from nd2watch.errors import LayoutError, Nd2WatchError
+from nd2watch.errors import LayoutError, Nd2WatchError, OutputExists
 from nd2watch.pending import PendingFile
 from nd2watch.tools.describe import describe_file, describe_plan, describe_sequence
 from nd2watch.tools.folder import collect_numbered
@@ -62,6 +63,10 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
     """
     options = read_options(words)
     target = options.target
+    if os.path.lexists(target) and not options.force:  # before any file is read
+        raise OutputExists(
+            f"{target} exists already; choose another name, or replace it by --force"
+        )
     messages = Messages(as_json=options.json_logs)
     sequence = collect_numbered(options)
     plan = sequence.plan()

@@ -180,13 +180,14 @@ def _stated_channels(grid: FrameGrid, options: SequenceOptions) -> dict[str, Cha
 
 
 def _in_stated_order(grid: FrameGrid, stated: list[str]) -> FrameGrid:
-    """Return a grid whose channels are in the order in which they are stated, others behind."""
-
-    def rank(number: int) -> int:
-        own = {grid.labels[_CHANNELS][number], _told_name(grid, number)}
-        return next((at for at, name in enumerate(stated) if name in own), len(stated))
-
-    return grid.with_channels(sorted(range(grid.sizes[_CHANNELS]), key=rank))
+    """Return a grid whose channels are in the order in which they are stated, if all are."""
+    ranks = []
+    for number, label in enumerate(grid.labels[_CHANNELS]):
+        own = {label, _told_name(grid, number)}
+        ranks += [rank for rank, name in enumerate(stated) if name in own][:1]
+    if len(ranks) < grid.sizes[_CHANNELS]:
+        return grid
+    return grid.with_channels(sorted(range(len(ranks)), key=ranks.__getitem__))
 
 
 def _told_name(grid: FrameGrid, number: int) -> str:

@@ -48,8 +48,8 @@ def remove(folder: Path, template: str = TEMPLATE, **labels: object) -> None:
 
 
 def convert(folder: Path, *words: str, name: str = "out.nd2") -> Path:
-    """Convert a folder into a file beside it."""
-    target = ("-n", name, "-o", str(folder.parent))
+    """Convert a folder into a file in a folder in it."""
+    target = ("-n", name, "-o", str(folder / "made"))
     return convert_sequence_to_nd2_args([str(folder), *words, *target])
 
 
@@ -65,12 +65,17 @@ def refuse(capsys: Any, folder: Path, *words: str) -> str:
     return str(err.removeprefix("error: ").removesuffix("\n"))
 
 
+def opened(path: Path) -> Any:
+    """Open an ND2 file with the reader `nd2`."""
+    return nd2.ND2File(path)
+
+
 def assert_holds(
     path: Path, sizes: Mapping[str, int], pixels: Sequence[Pixels], sdk: VendorSdk
 ) -> None:
     """Compare sizes and every plane, in the order T, P, Z, C, in two independent readers."""
     expected = {axis: size for axis, size in sizes.items() if size > 1}
-    with nd2.ND2File(path) as file:
+    with opened(path) as file:
         assert {axis: n for axis, n in file.sizes.items() if axis not in "YXS"} == expected
         found = file.asarray()
     stack = np.stack([*pixels])
