@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.tiff_imagej import read_imagej
 from nd2watch.sources.tiff_info import info_of
 from nd2watch.sources.tiff_known import salvaged
 from nd2watch.sources.tiff_metaseries import read_metaseries
@@ -31,7 +32,7 @@ SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 
 _MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LOGGER: Final = logging.getLogger("tifffile")
-_FLAVOURS: Final = (read_metaseries,)
+_FLAVOURS: Final = (read_imagej, read_metaseries)
 """Whose metadata are looked for; what the first ones tell is not taken from later ones."""
 
 
