@@ -168,13 +168,14 @@ def _stated_channels(grid: FrameGrid, options: SequenceOptions) -> dict[str, Cha
     """Return what is stated of channels, by their names; each must be there."""
     labels = grid.labels[_CHANNELS]
     told = [_told_name(grid, number) for number in range(len(labels))]
-    only = labels[0] if len(labels) == 1 else ""  # which needs no name
-    channels = {name or only: channel for name, channel in options.channels.items()}
-    if unknown := [name for name in channels if name not in (*labels, *told)]:
+    only = labels[0] if len(labels) == 1 else None  # which needs no name
+    channels = {name or only or "": channel for name, channel in options.channels.items()}
+    there = {only, *filter(None, (*labels, *told))}
+    if unknown := [name for name in channels if name not in there]:
         known = ", ".join(label or name for label, name in zip(labels, told, strict=True))
         raise LayoutError(
             f"--channel-setting names {', '.join(map(repr, unknown))};"
-            f" {f'the channels are {known}' if known else 'the only channel has no name'}"
+            f" {f'the channels are {known}' if known else _NO_NAME}"
         )
     return channels
 
