@@ -88,6 +88,9 @@ def open_regular(path: Path) -> BinaryIO:
         descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
         raise FrameIncomplete(f"{path} is not there (any more)", path) from error
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FrameUnreadable(f"{path} is a folder", path)
     file = os.fdopen(descriptor, "rb")
     try:
         if FileKey.of_path(path) is None:

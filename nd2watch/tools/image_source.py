@@ -54,7 +54,7 @@ class LimImageSource:
         path = Path(filename)
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there")
-        return LimImageSource(open_frame(path))
+        return LimImageSource(open_frame(path.resolve() if path.is_symlink() else path))
 
     @property
     def is_rgb(self) -> bool:

@@ -42,6 +42,11 @@ def write_files(folder: Path, template: str = TEMPLATE, **labels: Sequence[objec
     return files
 
 
+def write_pages(path: Path, planes: Sequence[Pixels]) -> None:
+    """Write a TIFF file of pages that does not say what they are."""
+    tifffile.imwrite(path, np.stack([*planes]), metadata=None, photometric="minisblack")
+
+
 def remove(folder: Path, template: str = TEMPLATE, **labels: object) -> None:
     """Take one of the files away."""
     (folder / template.format(**labels)).unlink()

@@ -28,6 +28,7 @@ from tests.tools.numbered import (
     refuse,
     remove,
     write_files,
+    write_pages,
 )
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class TestAllowed:
             if (t, c) == (2, "a"):
                 pages = [BLACK, BLACK]
             else:
-                tifffile.imwrite(tmp_path / f"t{t}{c}.tif", np.stack(pages), metadata=None)
+                write_pages(tmp_path / f"t{t}{c}.tif", pages)
             planes.append(pages)
         words = (r"t(\d)(\w)\.tif", "-t1", "-c2", "--extra-dimension", "zstack")
         told = plan_sequence([str(tmp_path), *words])["missing"]

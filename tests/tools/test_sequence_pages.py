@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-import tifffile
 
 from tests.frames import noise
-from tests.tools.numbered import assert_holds, convert, opened, refuse, write_files
+from tests.tools.numbered import assert_holds, convert, opened, refuse, write_files, write_pages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +18,13 @@ if TYPE_CHECKING:
 PAGES = 3
 
 
-def write_pages(folder: Path, *names: str) -> list[Pixels]:
+def save_pages(folder: Path, *names: str) -> list[Pixels]:
     """Write TIFF files of three pages that do not say what they are; return the pages."""
     folder.mkdir(exist_ok=True)
     pages = []
     for number, name in enumerate(names):
         planes = [noise(PAGES * number + page) for page in range(PAGES)]
-        tifffile.imwrite(folder / name, np.stack(planes), metadata=None, photometric="minisblack")
+        write_pages(folder / name, planes)
         pages += planes
     return pages
 
@@ -46,7 +44,7 @@ class TestExtraDimension:
     def test_they_are_what_is_said(
         self, tmp_path: Path, vendor_sdk: VendorSdk, dimension: str, axis: str, group: str
     ) -> None:
-        pages = write_pages(tmp_path / "in", "i1.tif", "i2.tif")
+        pages = save_pages(tmp_path / "in", "i1.tif", "i2.tif")
         words = ("-s", "i*.tif", group, "1", "--extra-dimension", dimension)
         path = convert(tmp_path / "in", *words)
         if dimension == "timeloop":  # which nests outside of what the names tell
@@ -57,13 +55,13 @@ class TestExtraDimension:
     def test_without_it_they_are_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write_pages(tmp_path / "in", "i1.tif", "i2.tif")
+        save_pages(tmp_path / "in", "i1.tif", "i2.tif")
         told = refuse(capsys, tmp_path / "in", "-s", "i*.tif", "-t", "1", "-n", "a")
         assert f"{tmp_path / 'in' / 'i1.tif'} holds 3 pages" in told
         assert "--extra-dimension" in told
 
     def test_it_is_one_of_four(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        write_pages(tmp_path / "in", "i1.tif")
+        save_pages(tmp_path / "in", "i1.tif")
         words = ("-s", "i*.tif", "-t", "1", "-n", "a", "--extra-dimension", "depth")
         told = refuse(capsys, tmp_path / "in", *words)
         assert "--extra-dimension: invalid choice: 'depth'" in told
@@ -72,7 +70,7 @@ class TestExtraDimension:
     def test_files_of_different_numbers_of_pages_are_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write_pages(tmp_path / "in", "i1.tif")
+        save_pages(tmp_path / "in", "i1.tif")
         write_files(tmp_path / "in", "i{i}.tif", i=(2,))
         words = ("-s", "i*.tif", "-t", "1", "-n", "a", "--extra-dimension", "zstack")
         told = refuse(capsys, tmp_path / "in", *words)
@@ -123,7 +121,7 @@ class TestFlattenDuplicates:
     def test_pages_of_a_file_follow_those_of_the_file_before(
         self, tmp_path: Path, vendor_sdk: VendorSdk, word: str, dimension: str, axis: str
     ) -> None:
-        pages = write_pages(tmp_path / "in", "i1.tif", "i2.tif")
+        pages = save_pages(tmp_path / "in", "i1.tif", "i2.tif")
         words = ("-s", "i*.tif", word, "1", "--extra-dimension", dimension)
         path = convert(tmp_path / "in", *words, "--flatten_duplicates")
         assert_holds(path, {axis: 2 * PAGES}, pages, vendor_sdk)
@@ -131,7 +129,7 @@ class TestFlattenDuplicates:
     def test_that_is_refused_unless_asked_for(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write_pages(tmp_path / "in", "i1.tif", "i2.tif")
+        save_pages(tmp_path / "in", "i1.tif", "i2.tif")
         words = ("-s", "i*.tif", "-t", "1", "--extra-dimension", "timeloop", "-n", "a")
         assert "--flatten_duplicates" in refuse(capsys, tmp_path / "in", *words)
 
