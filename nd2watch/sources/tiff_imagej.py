@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _AXES: Final = {"c": "channels", "z": "slices", "t": "frames"}
 _ORDER: Final = "czt"
+_MOST_CHANNELS: Final = 1000
 _X_RESOLUTION: Final = 282
 
 
@@ -73,6 +74,8 @@ class ImageJ:
     def _channels(self) -> tuple[ChannelInfo, ...]:
         """Return names and colours of the channels."""
         count = max(1, _whole(self._texts.get("channels", 1)))
+        if count > _MOST_CHANNELS:
+            return ()
         names = salvaged(lambda: self._labels(count), [""] * count)
         colors: list[int | None] = [None] * count
         colors = salvaged(lambda: _colors(self._texts.get("LUTs"), count), colors)
@@ -90,12 +93,11 @@ class ImageJ:
         if len(names) == count:
             return names
         axes = self._axes(len(self._pages.images))
-        sizes = [size for _, size in axes]
-        channel = [axis for axis, _ in axes].index("c")
-        places = np.indices(sizes)[channel].reshape(-1)
-        of_channels = [
-            {name for name, at in zip(names, places, strict=True) if at == c} for c in range(count)
-        ]
+        grid = grid_of_sizes(axes, np.arange(len(names)))
+        if grid is None or "c" not in grid.axes:
+            return [""] * count
+        planes = np.moveaxis(grid.pages, grid.axes.index("c"), 0).reshape(count, -1)
+        of_channels = [{names[plane] for plane in row} for row in planes]
         return [each.pop() if len(each) == 1 else "" for each in of_channels]
 
     def _pixel_size(self) -> float | None:
