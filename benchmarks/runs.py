@@ -27,7 +27,8 @@ class Run:
 def measure(*command: str | Path) -> Run:
     """Run a command, flush the disk, and return what it needed."""
     begun = time.perf_counter()
-    process = subprocess.Popen([str(word) for word in command])  # noqa: S603
+    words = [str(word) for word in command]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)  # noqa: S603
     _, status, usage = os.wait4(process.pid, 0)
     os.sync()
     seconds = time.perf_counter() - begun

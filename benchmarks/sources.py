@@ -1,8 +1,8 @@
 """Time and peak memory of reading frames from files of each kind, as a ratio to ``cp``.
 
 Run with ``python -m benchmarks.sources [--megabytes N] [--runs N]`` on Linux or macOS. Each kind
-holds the same pixels; its conversion and ``cp`` of the ND2 file that it writes run in turn. A figure
-is the median of all runs.
+holds the same pixels; its conversion and ``cp`` of the ND2 file that it writes run in turn. Each
+figure is the median of all runs.
 """
 
 from __future__ import annotations
@@ -20,37 +20,50 @@ import tifffile
 from benchmarks.runs import Run, measure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
 _SIDE: Final = 512
 _THREADS: Final = "--multiprocessing"
 
 
-def write_pages(path: Path, stack: npt.NDArray[Any]) -> None:
+def frames(count: int) -> Iterator[npt.NDArray[np.uint16]]:
+    """Yield camera-like noise, numbered in its first pixel."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (_SIDE, _SIDE), np.uint16)
+    for number in range(count):
+        pixels[0, 0] = number
+        yield pixels
+
+
+def write_pages(path: Path, count: int, **options: Any) -> None:
     """Write a TIFF file of pages."""
-    tifffile.imwrite(path, stack, photometric="minisblack", metadata=None)
+    described = {"photometric": "minisblack", "metadata": None, **options}
+    tifffile.imwrite(path, frames(count), shape=(count, _SIDE, _SIDE), dtype="u2", **described)
 
 
-def write_deflated(path: Path, stack: npt.NDArray[Any]) -> None:
+def write_deflated(path: Path, count: int) -> None:
     """Write a TIFF file of compressed pages."""
-    tifffile.imwrite(path, stack, photometric="minisblack", metadata=None, compression="zlib")
+    write_pages(path, count, compression="zlib")
 
 
-def write_hyperstack(path: Path, stack: npt.NDArray[Any]) -> None:
+def write_hyperstack(path: Path, count: int) -> None:
     """Write an ImageJ hyperstack."""
-    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TYX"})
+    write_pages(path, count, imagej=True, metadata={"axes": "TYX"})
 
 
-def write_frames(path: Path, stack: npt.NDArray[Any]) -> None:
+def write_frames(path: Path, count: int) -> None:
     """Write a TIFF file a frame."""
-    for number, pixels in enumerate(stack):
+    for number, pixels in enumerate(frames(count)):
         name = path.with_name(f"{path.stem}{number:06}.tif")
         tifffile.imwrite(name, pixels, photometric="minisblack", metadata=None)
 
 
-def write_npy(path: Path, stack: npt.NDArray[Any]) -> None:
+def write_npy(path: Path, count: int) -> None:
     """Write a NumPy file."""
-    np.save(path, stack)
+    array = np.lib.format.open_memmap(path, "w+", np.uint16, (count, _SIDE, _SIDE))
+    for number, pixels in enumerate(frames(count)):
+        array[number] = pixels
 
 
 KINDS: Final = {
@@ -70,13 +83,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     count = options.megabytes * 10**6 // (2 * _SIDE**2)
-    rng = np.random.default_rng(0)
-    stack = np.repeat(rng.integers(0, 4096, (1, _SIDE, _SIDE), np.uint16), count, axis=0)
-    stack[:, 0, 0] = np.arange(count)
-    print(f"{count} frames of {_SIDE} x {_SIDE}, {stack.nbytes / 1e6:.0f} MB")
+    print(f"{count} frames of {_SIDE} x {_SIDE}, {options.megabytes} MB")
     for title, (write, name, pattern, words) in KINDS.items():
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            write(Path(folder) / name, stack)
+            write(Path(folder) / name, count)
             report(title, *measured(Path(folder), pattern, words, options.runs))
 
 
