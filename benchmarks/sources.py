@@ -61,9 +61,11 @@ def write_frames(path: Path, count: int) -> None:
 
 def write_npy(path: Path, count: int) -> None:
     """Write a NumPy file."""
-    array = np.lib.format.open_memmap(path, "w+", np.uint16, (count, _SIDE, _SIDE))
-    for number, pixels in enumerate(frames(count)):
-        array[number] = pixels
+    header = {"descr": "<u2", "fortran_order": False, "shape": (count, _SIDE, _SIDE)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for pixels in frames(count):
+            file.write(pixels.tobytes())
 
 
 KINDS: Final = {

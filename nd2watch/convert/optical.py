@@ -8,7 +8,7 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
-from nd2watch.nd2 import Channel, Modality, Optics, display_color
+from nd2watch.nd2 import Channel, Modality, Optics, display_color, wavelength_color
 from nd2watch.sources import ChannelInfo
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
     """Return the channels of a grid.
 
     Channels that are not stated are named as in the names of the files; by a number there, or not
-    at all, as in the files; else "Channel 1", ... in different colours.
+    at all, as in the files; else "Channel 1", ... Their colours are those of the files, or of their
+    light; else different ones.
 
     Raises
     ------
@@ -101,10 +102,17 @@ def _channel(info: ChannelInfo, number: int, count: int, *, rgb: bool) -> Channe
     usual = Modality.TRANSMITTED_LIGHT if rgb else Modality.WIDEFIELD_FLUORESCENCE
     channel = Channel(
         name=info.name or f"Channel {number + 1}",
-        color=display_color(number, count) if info.color is None else info.color,
+        color=_color(info, display_color(number, count)),
         modality=_modality(info.modality) or usual,
     )
     return _completed(channel, info)
+
+
+def _color(info: ChannelInfo, usual: int) -> int:
+    """Return the display colour: that of the channel, else of its light, else the usual one."""
+    if info.color is not None:
+        return info.color
+    return usual if info.emission_nm is None else wavelength_color(info.emission_nm)
 
 
 def _completed(channel: Channel, info: ChannelInfo) -> Channel:

@@ -38,7 +38,7 @@ attributes. Metadata use the lite variant encoding, see `nd2watch.nd2.lite_varia
 
 from nd2watch.nd2.attributes import ImageAttributes
 from nd2watch.nd2.channel import Channel, Modality
-from nd2watch.nd2.colors import display_color
+from nd2watch.nd2.colors import display_color, wavelength_color
 from nd2watch.nd2.columns import RecordedColumn
 from nd2watch.nd2.experiment import Experiment
 from nd2watch.nd2.extent import measured, planned_time_ms
@@ -97,4 +97,5 @@ __all__ = [
     "planned_time_ms",
     "recover",
     "stored_dtype",
+    "wavelength_color",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from nd2watch.errors import FormatError
 
 if TYPE_CHECKING:
@@ -11,10 +13,30 @@ if TYPE_CHECKING:
 
 _PALETTE: Final = (0x0000FF, 0x00FF00, 0xFF0000, 0xFF00FF, 0x00FFFF, 0xFFFF00, 0xFFFFFF)
 
+_SPECTRUM: Final = (
+    (400, 128, 0, 255),
+    (440, 0, 0, 255),
+    (490, 0, 255, 255),
+    (510, 0, 255, 0),
+    (580, 255, 255, 0),
+    (645, 255, 0, 0),
+)
+"""Wavelengths, nm, with red, green and blue of the light; others lie between."""
+
 
 def display_color(index: int, count: int) -> int:
     """Return a colour, 0xRRGGBB, for channel `index` of `count`; a single one is white."""
     return 0xFFFFFF if count == 1 else _PALETTE[index % len(_PALETTE)]
+
+
+def wavelength_color(wavelength_nm: float) -> int:
+    """Return the colour, 0xRRGGBB, in which light of a wavelength, nm, is shown.
+
+    Light that is not seen has the colour of the nearest that is.
+    """
+    wavelengths, *parts = zip(*_SPECTRUM, strict=True)
+    red, green, blue = (round(float(np.interp(wavelength_nm, wavelengths, part))) for part in parts)
+    return red << 16 | green << 8 | blue
 
 
 def check_color(color: int, what: str) -> None:
