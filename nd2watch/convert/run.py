@@ -15,6 +15,7 @@ from nd2watch.convert.verify import (
     pixel_digest,
     verify_file,
 )
+from nd2watch.errors import OutputExists
 from nd2watch.nd2 import Nd2Writer
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def convert(
     Raises
     ------
     OutputExists
-        If `output` exists and `replace` is False.
+        If `output` exists and `replace` is False, or it is one of the sources.
     SourceError
         If a source cannot be read, or changed meanwhile.
     VerificationFailed
@@ -89,6 +90,7 @@ def convert(
     OSError
         If the disk is full or a file is not accessible.
     """
+    _refuse_source(plan, output)
     try:
         size = _write(plan, output, replace, threads, progress, cancelled)
     except OSError as error:
@@ -101,6 +103,17 @@ def convert(
         size=size,
         assumptions=plan.assumptions,
     )
+
+
+def _refuse_source(plan: ConversionPlan, output: Path) -> None:
+    """Refuse to write over a source, which would be lost."""
+    try:
+        status = output.stat()
+    except OSError:
+        return
+    for file in plan.files:
+        if (file.key.inode, file.key.device) == (status.st_ino, status.st_dev):
+            raise OutputExists(f"{output} is one of the sources; choose another name")
 
 
 def _write(

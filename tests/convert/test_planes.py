@@ -22,7 +22,7 @@ from nd2watch.convert import (
     holds_sequence,
     plan_frames,
 )
-from nd2watch.errors import FrameUnreadable, LayoutError, SourceChanged, SourceError
+from nd2watch.errors import FrameUnreadable, LayoutError, OutputExists, SourceChanged, SourceError
 from nd2watch.experiment import Layout, compile_pattern, join_files
 from nd2watch.nd2 import FrameMetadata, ImageAttributes, Nd2Reader, Nd2Writer
 from nd2watch.sources import (
@@ -204,6 +204,18 @@ def test_times_in_one_file_are_taken_with_its_start(tmp_path: Path) -> None:
     plan = plan_frames(grid, StatedMetadata(), title="", layout="")
     assert [meta.time_ms for meta in plan.frames] == [0, 150, 250]
     assert plan.picture.started == acquired[0]
+
+
+def test_a_source_is_never_written_over(tmp_path: Path) -> None:
+    paths = stacks_in(tmp_path / "in")
+    source = paths["1", "", "", "A"]
+    before = source.read_bytes()
+    link = tmp_path / "link.nd2"
+    link.hardlink_to(source)
+    for output in (source, link):
+        with pytest.raises(OutputExists, match="is one of the sources"):
+            convert(plan_of(paths), output, replace=True)
+    assert source.read_bytes() == before
 
 
 def write_pages(folder: Path) -> None:
