@@ -40,6 +40,11 @@ _OPTICS: Final = {
     "ms_zoom_magnification": "zoom",
     "ms_immersion_refractive_index": "immersion_index",
 }
+_EXAMPLES: Final = r"""examples:
+  %(prog)s cells "t(\d+)_z(\d+)_(\w+)\.tif" -t 1 -z 2 -c 3 -n cells.nd2
+  %(prog)s cells "t*_z*_*.tif" -s -t 1 -z 2 -c 3 -n cells.nd2 -o results
+
+docs/sequences.md has an example of each option."""
 _ONE_OUTPUT: Final = "give either --nd2 or --json"
 _THREADS: Final = 4
 EXTRA_DIMENSIONS: Final = {"timeloop": "t", "zstack": "z", "multipoint": "p", "channel": "c"}
@@ -119,7 +124,9 @@ class SequenceOptions:
 
 
 def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that describe a sequence to a parser."""
+    """Add the arguments that describe a sequence, and examples, to a parser."""
+    parser.epilog = _EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("folder", type=Path, metavar="FOLDER", help="where the files are")
     add("regexp", metavar="REGEXP", help="regular expression of the names, with capture groups")
@@ -127,14 +134,14 @@ def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
     add = names.add_argument
     add(
         "-s", "--simple_regexp", action="store_true",
-        help=r"REGEXP is simple: * is any run of characters, ??? exactly as many, each a group; \x"
-        " is the character x",
+        help=r"REGEXP is no regular expression: * is any run of characters, ??? exactly as many,"
+        r" each a group; \x is the character x",
     )  # fmt: skip
-    add("--extension", metavar="EXT", help="ending of the names; else that of REGEXP")
+    add("--extension", metavar="EXT", help="ending of the names (default: that of REGEXP)")
     for short, long, what in _GROUPS:
         add(
             short, long, action="append", type=int, default=[], metavar="N",
-            help=f"number of the group that is the {what}",
+            help=f"number of the group, from 1, that is the {what}",
         )  # fmt: skip
     add(
         "--extra-dimension", choices=tuple(EXTRA_DIMENSIONS), metavar="DIMENSION",
@@ -158,7 +165,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("output").add_argument
     add("-n", "--nd2", metavar="NAME", help="write this ND2 file")
     add("-j", "--json", metavar="NAME", help="describe the sequence in this JSON file instead")
-    add("-o", "--output_dir", type=Path, metavar="DIR", help="where the ND2 file goes; else FOLDER")
+    add(
+        "-o", "--output_dir", type=Path, metavar="DIR",
+        help="where the ND2 file goes (default: FOLDER)",
+    )  # fmt: skip
     add("-f", "--force", action="store_true", help="replace an existing file")
     add("--multiprocessing", action="store_true", help="read files by several threads")
     add("--logs_to_json", action="store_true", help="print messages as JSON, one a line")
@@ -185,20 +195,19 @@ def _add_plate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("well plate").add_argument
     add(
         "--wellplate-mode", choices=("auto", "off"), default="auto",
-        help="auto: positions named like A01, or by row and column, are wells",
+        help="auto: positions named like A01, or by row and column, are wells (default:"
+        " %(default)s)",
     )  # fmt: skip
-    add("--wellplate-rows", type=int, metavar="N", help="rows of the plate, if not a standard one")
-    add("--wellplate-columns", type=int, metavar="N", help="columns of the plate")
+    for side in ("rows", "columns"):
+        add(f"--wellplate-{side}", type=int, metavar="N", help=f"{side} of the plate")
     add("--wellplate-name", default="", metavar="NAME", help="name of the plate")
     add(
-        "--wellplate-row-naming",
-        default="letter",
-        metavar="NAMING",
-        help="letter, number, or a text",
-    )
+        "--wellplate-row-naming", default="letter", metavar="NAMING",
+        help="how rows are labelled: letter, number, or a text (default: %(default)s)",
+    )  # fmt: skip
     add(
         "--wellplate-column-naming", default="number", metavar="NAMING",
-        help="number, letter, or a text",
+        help="how columns are labelled: letter, number, or a text (default: %(default)s)",
     )  # fmt: skip
 
 
