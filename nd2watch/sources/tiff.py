@@ -13,6 +13,7 @@ from nd2watch.sources.tiff_imagej import read_imagej
 from nd2watch.sources.tiff_info import info_of
 from nd2watch.sources.tiff_known import salvaged
 from nd2watch.sources.tiff_metaseries import read_metaseries
+from nd2watch.sources.tiff_micromanager import read_micromanager
 from nd2watch.sources.tiff_ome import read_ome
 from nd2watch.sources.tiff_pages import Pages
 from nd2watch.sources.tiff_planes import Grid, Planes, grid_of_pages, planes_of
@@ -33,7 +34,7 @@ SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 
 _MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LOGGER: Final = logging.getLogger("tifffile")
-_FLAVOURS: Final = (read_ome, read_imagej, read_metaseries)
+_FLAVOURS: Final = (read_micromanager, read_ome, read_imagej, read_metaseries)
 """Whose metadata are looked for; what the first ones tell is not taken from later ones."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from nd2watch.sources.base import PAGES, ChannelInfo, above_zero
 from nd2watch.sources.tiff_known import Known, salvaged
 from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
-from nd2watch.sources.tiff_units import length_um
+from nd2watch.sources.tiff_units import distance_um, length_um
 
 if TYPE_CHECKING:
     from nd2watch.sources.tiff_pages import Pages
@@ -52,7 +52,7 @@ class ImageJ:
         return Known(
             channels=self._channels(),
             pixel_size_um=length_um(self._pixel_size(), unit),
-            z_step_um=_size(length_um(self._texts.get("spacing"), self._texts.get("zunit", unit))),
+            z_step_um=distance_um(self._texts.get("spacing"), self._texts.get("zunit", unit)),
             period_ms=self._period_ms(),
         )
 
@@ -124,11 +124,6 @@ def read_imagej(pages: Pages) -> ImageJ | None:
 def _whole(value: object) -> int:
     """Return a count, 0 for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def _size(value: float | None) -> float | None:
-    """Return a distance without its direction."""
-    return None if value is None else abs(value)
 
 
 def _colors(tables: Any, count: int) -> list[int | None]:

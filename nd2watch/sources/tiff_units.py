@@ -41,6 +41,12 @@ def length_um(value: object, unit: object) -> float | None:
     return None if number is None or factor is None else number * factor
 
 
+def distance_um(value: object, unit: object) -> float | None:
+    """Return a length without its direction, as `length_um` does."""
+    length = length_um(value, unit)
+    return None if length is None else abs(length)
+
+
 def duration_ms(value: object, unit: object) -> float | None:
     """Return a duration in ms, None when it is no number or its unit is none of time."""
     number = finite(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tifffile
@@ -37,3 +39,85 @@ def read_planes(path: Path) -> tuple[SourceInfo, npt.NDArray[Any]]:
         ]
     sizes = [size for _, size in frame.info.axes]
     return frame.info, np.stack(planes).reshape(*sizes, *frame.info.shape)
+
+
+class TiffBuilder:
+    """Builds a little-endian TIFF file piece by piece.
+
+    Parameters
+    ----------
+    header : bytes
+        What follows the first eight bytes.
+    """
+
+    def __init__(self, header: bytes = b"") -> None:
+        self._data = bytearray(b"II*\0\0\0\0\0" + header)
+        self._pointer = 4
+        self.directories: list[int] = []
+
+    def add(self, data: bytes) -> int:
+        """Append data and return where it lies."""
+        self._data += bytes(len(self._data) % 2)
+        self._data += data
+        return len(self._data) - len(data)
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Write over what is there."""
+        self._data[offset : offset + len(data)] = data
+
+    def page(self, plane: npt.NDArray[Any], tags: dict[int, Tag] | None = None) -> None:
+        """Append a page of one strip, with further tags or others instead."""
+        strip = self.add(plane.tobytes())
+        height, width = plane.shape[-2:]
+        image: dict[int, Tag] = {
+            256: (4, [width]),
+            257: (4, [height]),
+            258: (3, [8 * plane.dtype.itemsize]),
+            259: (3, [1]),
+            262: (3, [1]),
+            273: (4, [strip]),
+            277: (3, [1]),
+            278: (4, [height]),
+            279: (4, [height * width * plane.dtype.itemsize]),
+        }
+        entries = []
+        for code, (kind, values) in sorted((image | (tags or {})).items()):
+            data = _packed(kind, values)
+            count = len(data) // SIZES[kind]
+            if isinstance(values, Elsewhere):
+                count, data = values.count, struct.pack("<I", self.add(values.data))
+            elif len(data) > 4:
+                data = struct.pack("<I", self.add(data))
+            entries.append(struct.pack("<HHI4s", code, kind, count, data))
+        directory = self.add(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+        self.put(self._pointer, struct.pack("<I", directory))
+        self._pointer = len(self._data) - 4
+        self.directories.append(directory)
+
+    def write(self, path: Path) -> Path:
+        """Write the file."""
+        path.write_bytes(self._data)
+        return path
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A value that its reader finds at an offset, whatever the type and count of the tag."""
+
+    count: int
+    data: bytes
+
+
+Tag: TypeAlias = tuple[int, "bytes | list[int] | Elsewhere"]
+"""Type and value of a tag."""
+
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+
+
+def _packed(kind: int, values: bytes | list[int] | Elsewhere) -> bytes:
+    """Return the bytes of the value of a tag."""
+    if isinstance(values, Elsewhere):
+        return b""
+    if isinstance(values, bytes):
+        return values
+    return struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I'}[kind] }", *values)
