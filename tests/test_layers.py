@@ -44,8 +44,8 @@ BASE_ONLY = {"config", "log"}
 PACKAGES = {
     "tifffile": {"sources/tiff*.py"},
     "PIL": {"sources/raster.py", "tools/words.py"},
-    "czifile": {"sources/czi.py"},
-    "oiffile": {"sources/olympus.py"},
+    "czifile": {"sources/czi/*.py"},
+    "oiffile": {"sources/olympus/*.py"},
     "imagecodecs": {"sources/*.py"},
     "watchdog": {"service/events.py"},
     "apscheduler": {"service/schedule.py"},

@@ -304,7 +304,8 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = built(tmp_path, tiles_of(T=1))
-    monkeypatch.delitem(sys.modules, "nd2watch.sources.czi", raising=False)
+    for name in ("nd2watch.sources.czi", "nd2watch.sources.czi.source"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "czifile", None)
     with pytest.raises(FrameUnreadable, match=r"CZI file.*czifile.*pip install nd2watch\[czi\]"):
         open_frame(path)

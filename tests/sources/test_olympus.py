@@ -226,7 +226,8 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     path = write(tmp_path, suffix, axes("XYC"), members_of(C=1))
-    monkeypatch.delitem(sys.modules, "nd2watch.sources.olympus", raising=False)
+    for name in ("nd2watch.sources.olympus", "nd2watch.sources.olympus.source"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "oiffile", None)
     with pytest.raises(FrameUnreadable, match=r"oiffile.*pip install nd2watch\[olympus\]"):
         open_frame(path)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import oiffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources import olympus_metadata as told
 from nd2watch.sources.base import PlaneInfo, SourceInfo
 from nd2watch.sources.files import FileKey, key_of, opened
-from nd2watch.sources.olympus_planes import arrange
+from nd2watch.sources.olympus import metadata as told
+from nd2watch.sources.olympus.planes import arrange
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff import TiffSource
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.sources.olympus_metadata import Settings
+    from nd2watch.sources.olympus.metadata import Settings
 
 _SETTINGS_STARTS: Final = (b"\xff\xfe[\0", b"[")
 _COMPOUND_START: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -12,10 +12,10 @@ import numpy as np
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
 from nd2watch.sources.base import ChannelInfo, PlaneInfo, SourceInfo, finite
-from nd2watch.sources.czi_blocks import Block, arrange
-from nd2watch.sources.czi_metadata import Document, Scene, Tags, read_document, read_tags
-from nd2watch.sources.czi_pixels import COMPRESSIONS, PLAIN, decode_tile
-from nd2watch.sources.czi_segments import Segments, in_parts
+from nd2watch.sources.czi.blocks import Block, arrange
+from nd2watch.sources.czi.metadata import Document, Scene, Tags, read_document, read_tags
+from nd2watch.sources.czi.pixels import COMPRESSIONS, PLAIN, decode_tile
+from nd2watch.sources.czi.segments import Segments, in_parts
 from nd2watch.sources.records import unless_damaged
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.sources.czi_segments import SubblockParts
+    from nd2watch.sources.czi.segments import SubblockParts
 
     Stage = tuple[float, float, float | None]
 

@@ -1,0 +1,5 @@
+"""Zeiss CZI files."""
+
+from nd2watch.sources.czi.source import CziSource
+
+__all__ = ["CziSource"]
