@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,6 @@ from nd2watch.sources.tiff_known import Known, salvaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from nd2watch.sources.tiff_known import Flavour
     from nd2watch.sources.tiff_pages import Pages
@@ -42,8 +40,7 @@ def info_of(pages: Pages, planes: Planes, flavours: Sequence[Flavour]) -> Source
     channels = _channels(known.channels, sizes.get("c", 1), layout.samples)
     records: tuple[PlaneInfo, ...] = ()
     if known.planes:
-        told_of = {number: _dated(plane, known.started) for number, plane in known.planes.items()}
-        records = tuple(told_of.get(number, _UNKNOWN) for number in numbers)
+        records = tuple(known.planes.get(number, _UNKNOWN) for number in numbers)
         channels, records = _shared_exposures(channels, records, planes.axes)
     return SourceInfo(
         height=layout.height,
@@ -62,16 +59,6 @@ def info_of(pages: Pages, planes: Planes, flavours: Sequence[Flavour]) -> Source
         bits_significant=layout.bits,
         tail_is_zero=pages.tail_is_zero(max(numbers)),
     )
-
-
-def _dated(plane: PlaneInfo, started: datetime | None) -> PlaneInfo:
-    """Return what is known of a plane with its date, if that of the start is known."""
-    if plane.acquired is not None or plane.time_ms is None or started is None:
-        return plane
-    try:
-        return replace(plane, acquired=started + timedelta(milliseconds=plane.time_ms))
-    except OverflowError:  # beyond the calendar
-        return plane
 
 
 def _channels(
