@@ -67,6 +67,8 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
         raise OutputExists(
             f"{target} exists already; choose another name, or replace it by --force"
         )
+    if target.parent.exists() and not target.parent.is_dir():
+        raise LayoutError(f"{target.parent} is no folder")
     messages = Messages(as_json=options.json_logs)
     sequence = collect_numbered(options)
     plan = sequence.plan()

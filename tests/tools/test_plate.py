@@ -21,7 +21,7 @@ from nd2watch.nd2 import (
 )
 from nd2watch.tools import plan_sequence
 from tests.frames import noise
-from tests.tools.numbered import assert_holds, convert, opened, refuse, write_files
+from tests.tools.numbered import assert_holds, convert, opened, refuse, write_files, write_pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +165,14 @@ class TestRowAndColumn:
         (tmp_path / "in" / "B1.tif").unlink()
         words = (r"([AB])(\d)\.tif", "-my", "1", "-mx", "2", "--allow_missing_files")
         assert wells_of(convert(tmp_path / "in", *words))[1] == ["A01", "B01", "A02", "B02"]
+
+    def test_so_are_those_of_several_sites_in_a_file(self, tmp_path: Path) -> None:
+        for seed, well in enumerate(("A1", "A2", "B2")):
+            write_pages(tmp_path / f"{well}.tif", [noise(seed), noise(seed + 9)])
+        words = (r"([AB])(\d)\.tif", "-my", "1", "-mx", "2", "--allow_missing_files")
+        pages = ("--extra-dimension", "multipoint", "--flatten_duplicates")
+        wells = wells_of(convert(tmp_path, *words, *pages))[1]
+        assert wells == [name for name in ("A01", "B01", "A02", "B02") for _ in range(2)]
 
 
 class TestStated:

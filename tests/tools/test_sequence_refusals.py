@@ -237,6 +237,10 @@ class TestOutput:
         with pytest.raises(OutputExists, match=r"old\.nd2 is a folder"):
             convert_sequence_to_nd2_args(words)
 
+    def test_a_folder_that_is_none(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        file = folder / "t001_z1_gfp.tif"
+        assert refuse(capsys, folder, *WORDS, "-o", str(file)) == f"{file} is no folder"
+
     def test_no_name_of_a_source(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = (r"t(\d+)", "-t", "1", "-n", "all_t1", "--force")
         line = refuse(capsys, folder, *words)
@@ -315,6 +319,15 @@ class TestDoors:
             assert out == ""
             assert err.startswith("nd2watch: error: capture group 3 of ")
             assert err.count("\n") == 1
+
+    def test_an_interruption_is_told_too(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("nd2watch.tools.command.collect_numbered", interrupted)
+        assert refuse(capsys, folder, *WORDS) == "interrupted; nothing was written"
 
     def test_names_with_line_breaks_stay_on_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
