@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.experiment import AXES
-from nd2watch.nd2 import NETimeLoop, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2 import TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.tools.image_source import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -188,12 +188,6 @@ def _time(loop: TimeLoop) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _phases(loop: NETimeLoop) -> tuple[str, dict[str, Any]]:
-    """Return kind and parameters of a loop over phases of time."""
-    phases = [{"count": phase.count, **_time(phase)[1]} for phase in loop.phases]
-    return "NETimeLoop", {"periods": phases}
-
-
 def _positions(loop: XYPosLoop) -> tuple[str, dict[str, Any]]:
     """Return kind and parameters of a loop over positions."""
     points = [
@@ -214,7 +208,6 @@ def _stack(loop: ZStackLoop) -> tuple[str, dict[str, Any]]:
 
 _PARAMETERS: Final[dict[type, Any]] = {
     TimeLoop: _time,
-    NETimeLoop: _phases,
     XYPosLoop: _positions,
     ZStackLoop: _stack,
 }

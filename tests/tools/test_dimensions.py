@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from pathlib import Path
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from tests.tools.numbered import GROUPS, PATTERN, convert, write_files, write_pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PLAIN = {
     "is_rgb": False,
@@ -153,8 +153,6 @@ def test_the_words_of_the_process_are_taken_when_none_are_given(
     assert json.loads(capsys.readouterr().out) == PLAIN
 
 
-def test_the_installed_command_prints_it(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", noise(1), metadata=None)
-    words = [str(Path(sys.executable).parent / "get-image-dimensions"), str(tmp_path / "a.tif")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == PLAIN
+def test_it_is_installed() -> None:
+    (command,) = entry_points(group="console_scripts", name="get-image-dimensions")
+    assert command.load() is get_image_dimensions_cli

@@ -294,6 +294,13 @@ class TestRefusals:
         write_files(tmp_path / "in", "{m}.tif", m=names)
         assert told in refuse(capsys, tmp_path / "in", *BY_NAME, *words, "-n", "a")
 
+    def test_two_groups_that_are_no_numbers(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_files(tmp_path / "in", "{a}_{b}.tif", a=("left", "right"), b=(1,))
+        words = ("-s", "*_*.tif", "-mx", "1", "-my", "2", "--wellplate-rows", "8", "-n", "a")
+        assert "the positions (left_1, right_1) are not" in refuse(capsys, tmp_path / "in", *words)
+
     def test_a_plate_without_positions(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

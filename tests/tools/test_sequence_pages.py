@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nd2watch.tools import convert_sequence_to_nd2_args
 from tests.frames import noise
 from tests.tools.numbered import assert_holds, convert, opened, refuse, write_files, write_pages
 
@@ -51,6 +53,14 @@ class TestExtraDimension:
             pages = [pages[PAGES * i + page] for page in range(PAGES) for i in range(2)]
         outer = {"-t": "T", "-z": "Z"}[group]
         assert_holds(path, {outer: 2, axis: PAGES}, pages, vendor_sdk)
+
+    def test_json_tells_the_numbers_of_planes(self, tmp_path: Path) -> None:
+        save_pages(tmp_path, "i1.tif", "i2.tif")
+        words = ["-s", "i*.tif", "-c", "1", "--extra-dimension", "zstack", "-j", "about.json"]
+        told = json.loads(convert_sequence_to_nd2_args([str(tmp_path), *words]).read_bytes())
+        assert [frame["files"] for frame in told["frames"]] == [
+            [{"file": f"i{i}.tif", "plane": plane} for i in (1, 2)] for plane in range(PAGES)
+        ]
 
     def test_without_it_they_are_refused(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
