@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 4096
 _METADATA: Final = 1 << 16
-_BYTES_OF_FRAME: Final = 512
+_BYTES_OF_FRAME: Final = 100
 
 
 def describe_plan(plan: ConversionPlan, folder: Path) -> dict[str, Any]:
@@ -137,8 +137,9 @@ def describe_file(source: LimImageSource) -> dict[str, Any]:
 
 def estimated_size(plan: ConversionPlan) -> int:
     """Return about how many bytes the ND2 file of a plan takes."""
-    frame = _PAGE + -(-(plan.attributes.frame_size + 8) // _PAGE) * _PAGE
-    return _METADATA + plan.attributes.frame_count * (frame + _BYTES_OF_FRAME)
+    frame = _PAGE + -(-plan.attributes.frame_size // _PAGE) * _PAGE
+    marks = _PAGE * sum(set(planes) == {None} for planes in plan.sources)  # of missing frames
+    return _METADATA + plan.attributes.frame_count * (frame + _BYTES_OF_FRAME) + marks
 
 
 def _plate(plate: WellPlate) -> dict[str, Any]:
