@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -329,6 +330,7 @@ class TestDoors:
         monkeypatch.setattr("nd2watch.tools.command.collect_numbered", interrupted)
         assert refuse(capsys, folder, *WORDS) == "interrupted; nothing was written"
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
     def test_names_with_line_breaks_stay_on_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
