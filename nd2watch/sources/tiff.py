@@ -12,12 +12,14 @@ from nd2watch.errors import FrameIncomplete, FrameUnreadable
 from nd2watch.sources.tiff_imagej import read_imagej
 from nd2watch.sources.tiff_info import info_of
 from nd2watch.sources.tiff_known import salvaged
+from nd2watch.sources.tiff_lsm import read_lsm
 from nd2watch.sources.tiff_metaseries import read_metaseries
 from nd2watch.sources.tiff_micromanager import read_micromanager
 from nd2watch.sources.tiff_ome import read_ome
 from nd2watch.sources.tiff_pages import Pages
 from nd2watch.sources.tiff_planes import Grid, Planes, grid_of_pages, planes_of
 from nd2watch.sources.tiff_series import main_images_grid, series_grid
+from nd2watch.sources.tiff_stk import read_stk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,14 @@ SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 
 _MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LOGGER: Final = logging.getLogger("tifffile")
-_FLAVOURS: Final = (read_micromanager, read_ome, read_imagej, read_metaseries)
+_FLAVOURS: Final = (
+    read_lsm,
+    read_micromanager,
+    read_ome,
+    read_imagej,
+    read_stk,
+    read_metaseries,
+)
 """Whose metadata are looked for; what the first ones tell is not taken from later ones."""
 
 
@@ -110,8 +119,6 @@ def _flavours(pages: Pages) -> Iterator[Flavour]:
 def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
     """Return the planes, in the order that the first metadata tell which do."""
     grid = _grid(pages, flavours)
-    if grid.unrolled:
-        pages.unroll(grid.pages.size)
     formats = pages.formats(grid.pages.reshape(-1))
     if len(formats) > 1 and (main := salvaged(lambda: main_images_grid(pages), None)):
         grid, formats = main, pages.formats(main.pages.reshape(-1))

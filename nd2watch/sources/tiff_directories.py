@@ -30,6 +30,7 @@ _WIDTHS: Final = {kind: struct.calcsize(letter) for kind, letter in _LETTERS.ite
 """Bytes of a value of each type."""
 
 _SUBFILE_TYPE: Final = 254
+_BITS: Final = 258
 _COMPRESSION: Final = 259
 _STRIPS: Final = (273, 279)
 _TILES: Final = (324, 325)
@@ -188,9 +189,9 @@ class Directories:
     def _add(self, offset: int, entries: list[Entry]) -> None:
         """Take up a directory, checking where its pixel data lie."""
         tags = tuple(
-            (code, kind, count, value if count == 1 else self._value((code, kind, count, value)))
-            for code, kind, count, value in entries
-            if code in _LAYOUT
+            entry if entry[2] == 1 else (*entry[:3], self._value(entry))
+            for entry in entries
+            if entry[0] in _LAYOUT and (entry[0] != _BITS or not self._is_lsm)
         )
         found = {entry[0]: entry for entry in entries if entry[0] in _WATCHED}
         compression = self._whole(found.get(_COMPRESSION)) or NO_COMPRESSION

@@ -67,7 +67,14 @@ class Pages:
         self._directories = Directories(path, file, size)
         if not len(self):
             raise FrameIncomplete(f"{path} holds no image yet", path)
-        self.tiff = tifffile.TiffFile(file, name=path.name, offset=0, size=size, _multifile=False)
+        self.tiff = tifffile.TiffFile(
+            file,
+            name=path.name,
+            offset=0,
+            size=size,
+            is_lsm=False if len(self) == 1 else None,  # it looks for a second page
+            _multifile=False,
+        )
         self._keyframes: dict[int, tifffile.TiffPage] = {}
         self._formats: dict[int, PageFormat] = {}
         self._unrolled = False
@@ -102,7 +109,7 @@ class Pages:
         """Return the format of a page, or of an image where they are unrolled."""
         kind = self._kind(number)
         if kind not in self._formats:
-            colored = not self.tiff.is_lsm  # it calls any three channels red, green and blue
+            colored = not self.tiff.pages.first.is_lsm  # it calls any three channels colours
             self._formats[kind] = format_of(self.path, self._keyframe(kind), colored=colored)
         return self._formats[kind]
 
@@ -229,21 +236,25 @@ class Pages:
                 dataoffsets=(start,),
                 databytecounts=(keyframe.nbytes,),
             )
+        if self._is_mended(keyframe):
+            return self.tiff.pages[number]
         if number == layout.first:
             return keyframe
-        if self.tiff.is_lsm:  # tifffile mends what its pages tell of their data
-            return self.tiff.pages[number]
         if layout.segments != len(keyframe.dataoffsets):
             return self._parse(number)
         offset = self._directories.offsets[number]
         return tifffile.TiffFrame(self.tiff, number, offset=offset, keyframe=keyframe)
+
+    def _is_mended(self, page: tifffile.TiffPage) -> bool:
+        """Return whether tifffile keeps pages whose offsets and sizes it has corrected."""
+        return self.tiff.is_lsm and (page.compression != NO_COMPRESSION or self._size >= 1 << 32)
 
     def _check(self, page: tifffile.TiffPage, kind: int) -> None:
         """Refuse a layout that is not read whole, or whose pages cannot all be in the file."""
         layout = self._directories.layouts[kind]
         if not layout.codes.issubset(page.tags.keys()):
             raise self._damage(f"tags of page {layout.first} cannot be read")
-        if not layout.sized and page.compression != NO_COMPRESSION and not self.tiff.is_lsm:
+        if not layout.sized and page.compression != NO_COMPRESSION and not self._is_mended(page):
             raise self._damage(f"page {layout.first} does not tell the size of its pixel data")
         if page.dtype is None or 0 in page.shape:
             return  # it is refused for what it holds

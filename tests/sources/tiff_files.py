@@ -65,6 +65,10 @@ class TiffBuilder:
         """Write over what is there."""
         self._data[offset : offset + len(data)] = data
 
+    def find(self, data: bytes) -> int:
+        """Return where data lie."""
+        return self._data.index(data)
+
     def page(self, plane: npt.NDArray[Any], tags: dict[int, Tag] | None = None) -> None:
         """Append a page of one strip, with further tags or others instead."""
         strip = self.add(plane.tobytes())
