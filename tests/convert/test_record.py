@@ -13,7 +13,7 @@ import tifffile
 from nd2watch.convert import collect_folder, convert_folder, holds_sequence, plan_conversion
 from nd2watch.convert.verify import pixel_digest
 from nd2watch.errors import VerificationFailed
-from nd2watch.nd2 import Nd2Reader, Provenance
+from nd2watch.nd2 import Nd2Reader, Provenance, SourceRecord
 from nd2watch.version import __version__
 from tests.convert.damage import data_of, flip
 from tests.frames import acquisition, layout_of, write
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WHAT = acquisition(t=2, p=1, z=2)
+
+
+def sources_of(provenance: Provenance) -> list[SourceRecord]:
+    """Return the sources of all frames, none of which is missing."""
+    sources = [source for frame in provenance.frames for source in frame.sources]
+    assert None not in sources
+    return [source for source in sources if source is not None]
 
 
 def provenance_of(path: Path) -> Provenance:
@@ -38,7 +45,7 @@ def test_every_source_is_recorded_with_the_digest_of_its_frame(tmp_path: Path) -
     assert provenance.layout == WHAT.pattern
     assert provenance.folder == (tmp_path / "in").as_posix()
     order = [sources[t, 0, z, c] for t in range(2) for z in range(2) for c in range(2)]
-    recorded = [source for frame in provenance.frames for source in frame.sources]
+    recorded = sources_of(provenance)
     status = [path.stat() for path in order]
     assert [source.name for source in recorded] == [path.name for path in order]
     assert [source.size for source in recorded] == [known.st_size for known in status]
@@ -71,7 +78,7 @@ def test_the_folder_is_absolute_however_it_was_given(
     convert_folder(given, "o.nd2", layout_of(WHAT))
     provenance = provenance_of(lab / "o.nd2")
     assert provenance.folder == (lab / "in").as_posix()
-    assert provenance.frames[0].sources[0].name == "img_t001_xy01_z001_cDAPI.tif"
+    assert sources_of(provenance)[0].name == "img_t001_xy01_z001_cDAPI.tif"
 
 
 def test_names_tell_the_folders_below_the_common_one(tmp_path: Path) -> None:
@@ -80,7 +87,7 @@ def test_names_tell_the_folders_below_the_common_one(tmp_path: Path) -> None:
     convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
     provenance = provenance_of(tmp_path / "o.nd2")
     assert provenance.folder == (tmp_path / "in" / "plate").as_posix()
-    assert [source.name for frame in provenance.frames for source in frame.sources] == [
+    assert [source.name for source in sources_of(provenance)] == [
         "xy1/img_cDAPI.tif",
         "xy1/img_cGFP.tif",
         "xy2/img_cDAPI.tif",
@@ -93,7 +100,8 @@ def test_a_sequence_whose_name_is_no_text_converts(tmp_path: Path) -> None:
     what = replace(WHAT, pattern="{prefix}_t{t}_z{z}_c{c}.tif", fields={"prefix": "caf\udce9\n1"})
     write(tmp_path / "in", what)
     convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout_of(what))
-    assert provenance_of(tmp_path / "o.nd2").frames[0].sources[0].name.startswith("caf\udce9\n1_t")
+    first = sources_of(provenance_of(tmp_path / "o.nd2"))[0]
+    assert first.name.startswith("caf\udce9\n1_t")
     with Nd2Reader(tmp_path / "o.nd2") as reader:
         description = reader.text_info.description
     assert "Sequence: caf\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}1" in description

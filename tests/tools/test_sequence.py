@@ -60,7 +60,8 @@ def test_frames_are_positions_unless_something_else_is_said(
     tmp_path: Path, vendor_sdk: VendorSdk
 ) -> None:
     files = write_frames(tmp_path / "in", 3)
-    output = convert_sequence_to_nd2([str(files[0]), files[1], files[2]], tmp_path / "o.nd2")
+    items: list[str | Path] = [str(files[0]), *files[1:]]
+    output = convert_sequence_to_nd2(items, tmp_path / "o.nd2")
     assert output == tmp_path / "o.nd2"
     view = vendor_sdk.read(output)
     assert view.loops == [("XYPosLoop", 3)]
