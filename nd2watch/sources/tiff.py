@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
@@ -111,7 +111,7 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
 def _flavours(pages: Pages) -> Iterator[Flavour]:
     """Yield the metadata of each kind that are there and can be read."""
     for read in _FLAVOURS:
-        flavour = salvaged(lambda read=read: read(pages), None)  # type: ignore[misc]
+        flavour = salvaged(partial(read, pages), None)
         if flavour is not None:
             yield flavour
 
@@ -120,7 +120,7 @@ def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
     """Return the planes, in the order that the first metadata tell which do."""
     grid = _grid(pages, flavours)
     formats = pages.formats(grid.pages.reshape(-1))
-    if len(formats) > 1 and (main := salvaged(lambda: main_images_grid(pages), None)):
+    if len(formats) > 1 and (main := salvaged(partial(main_images_grid, pages), None)):
         grid, formats = main, pages.formats(main.pages.reshape(-1))
     if len(formats) > 1:
         raise FrameUnreadable(
@@ -137,7 +137,7 @@ def _grid(pages: Pages, flavours: tuple[Flavour, ...]) -> Grid:
         grid = salvaged(flavour.grid, None)
         if grid is not None:
             return grid
-    return salvaged(lambda: series_grid(pages), None) or grid_of_pages(pages.images)
+    return salvaged(partial(series_grid, pages), None) or grid_of_pages(pages.images)
 
 
 class _Complaints:

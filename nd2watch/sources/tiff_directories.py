@@ -209,7 +209,7 @@ class Directories:
         if kind == len(self.layouts):
             layout = Layout(
                 first=len(self),
-                codes=frozenset(tag[0] for tag in tags),
+                codes=frozenset([tag[0] for tag in tags]),
                 segments=len(offsets),
                 contiguous=contiguous,
                 lesser=bool(self._whole(found.get(_SUBFILE_TYPE)) & _LESSER_IMAGE),
@@ -262,10 +262,12 @@ class Directories:
 
     def _numbers(self, entry: Entry) -> tuple[int, ...]:
         """Return the whole numbers of a tag."""
-        code, kind, count, _ = entry
+        code, kind, count, value = entry
         letter = _LETTERS.get(kind)
         if letter is None or not count:
             raise self._damage(f"tag {code} of page {len(self)} has no numbers")
+        if count == 1 and _WIDTHS[kind] <= len(value):
+            return (int.from_bytes(value[: _WIDTHS[kind]], self._order),)
         return struct.unpack(f"{self._sign}{count}{letter}", self._value(entry))
 
     def _value(self, entry: Entry) -> bytes:

@@ -42,8 +42,9 @@ class ImageJ:
         images = self._pages.images
         axes = self._axes(len(images))
         count = math.prod(size for _, size in axes)
-        if count > 1 and len(self._pages) == 1:
-            return grid_of_sizes(axes, np.arange(count), unrolled=True)
+        if count > 1 and len(self._pages) == 1 and self._pages.first.is_final:
+            self._pages.unroll(count)
+            images = np.arange(count)
         return grid_of_sizes(axes, images)
 
     def known(self) -> Known:
@@ -102,7 +103,7 @@ class ImageJ:
 
     def _pixel_size(self) -> float | None:
         """Return the edge of a pixel in the unit of the file."""
-        page = self._pages.tiff.pages.first
+        page = self._pages.first
         known = _X_RESOLUTION in page.tags
         resolution = above_zero(page.resolution[0]) if known else None
         return None if resolution is None else 1 / resolution
@@ -118,7 +119,7 @@ class ImageJ:
 
 def read_imagej(pages: Pages) -> ImageJ | None:
     """Return what ImageJ wrote into a file, None when it did not write it."""
-    return ImageJ(pages) if pages.tiff.pages.first.is_imagej else None
+    return ImageJ(pages) if pages.first.is_imagej else None
 
 
 def _whole(value: object) -> int:

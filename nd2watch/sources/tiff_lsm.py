@@ -48,7 +48,7 @@ class Lsm:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._texts: dict[str, Any] = dict(pages.tiff.pages.first.tags.valueof(_INFO))
+        self._texts: dict[str, Any] = dict(pages.first.tags.valueof(_INFO))
 
     def grid(self) -> Grid | None:
         """Return the pages along positions, time and Z, None when the sizes are not theirs."""
@@ -145,7 +145,7 @@ def read_lsm(pages: Pages) -> Lsm | None:
     Exception
         If they are damaged.
     """
-    return Lsm(pages) if pages.tiff.pages.first.is_lsm else None
+    return Lsm(pages) if pages.first.is_lsm else None
 
 
 def _list(values: Any) -> list[Any]:

@@ -18,6 +18,8 @@ from nd2watch.sources.tiff_units import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nd2watch.sources.tiff_pages import Pages
     from nd2watch.sources.tiff_planes import Grid
 
@@ -62,7 +64,7 @@ class MetaSeries:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._first = read_record(pages.tiff.pages.first.description)
+        self._first = read_record(pages.first.description)
 
     def grid(self) -> Grid | None:
         """Return the pages as a stack or a time series, if that is what their records show."""
@@ -106,7 +108,7 @@ def read_metaseries(pages: Pages) -> MetaSeries | None:
     Exception
         If the first of them is damaged.
     """
-    return MetaSeries(pages) if pages.tiff.is_metaseries else None
+    return MetaSeries(pages) if pages.first.is_metaseries else None
 
 
 def read_record(description: str) -> Record:
@@ -124,7 +126,6 @@ def read_record(description: str) -> Record:
     """
     root = parse_xml(description)
     texts = {each.get("id"): each.get("value", "") for each in root.iter() if each.get("id")}
-    objective = texts.get("_MagSetting_") or texts.get("ImageXpress Micro Objective", "")
     calibrated = texts.get("spatial-calibration-state", "").lower() in ("on", "true", "1")
     size_um = length_um(texts.get("spatial-calibration-x"), texts.get("spatial-calibration-units"))
     return Record(
@@ -139,13 +140,19 @@ def read_record(description: str) -> Record:
             camera=camera_of(texts.get("Description", "")),
         ),
         position=texts.get("stage-label", ""),
-        optics=OpticsInfo(
-            objective_name=objective,
-            magnification=magnification_of(objective),
-            numerical_aperture=finite(texts.get("_MagNA_")),
-            immersion_index=finite(texts.get("_MagRI_")),
-        ),
+        optics=optics_of(texts),
         pixel_size_um=size_um if calibrated else None,
+    )
+
+
+def optics_of(texts: Mapping[str | None, str]) -> OpticsInfo:
+    """Return what the entries of a record tell of the objective."""
+    objective = texts.get("_MagSetting_") or texts.get("ImageXpress Micro Objective", "")
+    return OpticsInfo(
+        objective_name=objective,
+        magnification=magnification_of(objective),
+        numerical_aperture=finite(texts.get("_MagNA_")),
+        immersion_index=finite(texts.get("_MagRI_")),
     )
 
 

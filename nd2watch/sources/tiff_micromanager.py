@@ -136,14 +136,14 @@ class MicroManager:
 
 def read_micromanager(pages: Pages) -> MicroManager | None:
     """Return what Micro-Manager wrote into a file, None when it did not write it."""
-    if _RECORD in pages.tiff.pages.first.tags or '"ElapsedTime-ms"' in _info(pages):
+    if _RECORD in pages.first.tags or '"ElapsedTime-ms"' in _info(pages):
         return MicroManager(pages)
     return None
 
 
 def _info(pages: Pages) -> str:
     """Return the information that is stored as ImageJ stores it."""
-    values = pages.tiff.pages.first.tags.valueof(_IMAGEJ)
+    values = pages.first.tags.valueof(_IMAGEJ)
     return _text(values.get("Info")) if isinstance(values, dict) else ""
 
 

@@ -67,7 +67,7 @@ class Ome:
 
     def __init__(self, pages: Pages) -> None:
         self._path = pages.path
-        self._root = parse_xml(pages.tiff.pages.first.description)
+        self._root = parse_xml(pages.first.description)
         self._images = images_of(self._root, pages.path.name, len(pages))
 
     def grid(self) -> Grid | None:
@@ -159,7 +159,7 @@ def read_ome(pages: Pages) -> Ome | None:
     Exception
         If it is damaged.
     """
-    return Ome(pages) if pages.tiff.pages.first.is_ome else None
+    return Ome(pages) if pages.first.is_ome else None
 
 
 def _planes(image: Image, delay_ms: float) -> dict[int, PlaneInfo]:

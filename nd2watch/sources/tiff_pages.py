@@ -50,6 +50,8 @@ class Pages:
         The file's name.
     tiff : tifffile.TiffFile
         The file as tifffile parses it.
+    first : tifffile.TiffPage
+        The first page.
     images : array of int64
         Numbers of the pages that are images of their own: neither reduced ones nor masks.
 
@@ -75,6 +77,7 @@ class Pages:
             is_lsm=False if len(self) == 1 else None,  # it looks for a second page
             _multifile=False,
         )
+        self.first = self.tiff.pages.first
         self._keyframes: dict[int, tifffile.TiffPage] = {}
         self._formats: dict[int, PageFormat] = {}
         self._unrolled = False
@@ -109,7 +112,7 @@ class Pages:
         """Return the format of a page, or of an image where they are unrolled."""
         kind = self._kind(number)
         if kind not in self._formats:
-            colored = not self.tiff.pages.first.is_lsm  # it calls any three channels colours
+            colored = not self.first.is_lsm  # it calls any three channels colours
             self._formats[kind] = format_of(self.path, self._keyframe(kind), colored=colored)
         return self._formats[kind]
 
@@ -213,7 +216,7 @@ class Pages:
         """Return the first page of a layout whose pages are all found to be there."""
         if kind not in self._keyframes:
             number = self._directories.layouts[kind].first
-            page = self.tiff.pages.first if number == 0 else self._parse(number)
+            page = self.first if number == 0 else self._parse(number)
             self._check(page, kind)
             self._keyframes[kind] = page
         return self._keyframes[kind]

@@ -32,21 +32,15 @@ class Grid:
     axes : tuple of str
         Names of the axes as in `SourceInfo`, outermost first; the same may be there twice.
     pages : array of int64, one dimension an axis
-        Number of the page at each point.
-    unrolled : bool
-        They are images that lie one after another in the data of the first page.
+        Number of the page, or of the image where `Pages` are unrolled, at each point.
     """
 
     axes: tuple[str, ...]
     pages: npt.NDArray[np.int64]
-    unrolled: bool = False
 
 
 def grid_of_sizes(
-    axes: Sequence[tuple[str, int]],
-    pages: npt.NDArray[np.integer[Any]],
-    *,
-    unrolled: bool = False,
+    axes: Sequence[tuple[str, int]], pages: npt.NDArray[np.integer[Any]]
 ) -> Grid | None:
     """Return pages in row-major order of axes, None when the sizes of the axes do not fit.
 
@@ -56,14 +50,12 @@ def grid_of_sizes(
         Names and sizes, outermost first.
     pages : array of int
         Numbers of the pages.
-    unrolled : bool
-        They are images in the data of the first page.
     """
     sizes = tuple(size for _, size in axes)
     if min(sizes, default=1) < 1 or math.prod(sizes) != len(pages):
         return None
     numbers = pages.astype(np.int64).reshape(sizes)
-    return Grid(axes=tuple(axis for axis, _ in axes), pages=numbers, unrolled=unrolled)
+    return Grid(axes=tuple(axis for axis, _ in axes), pages=numbers)
 
 
 def grid_of_pages(pages: npt.NDArray[np.integer[Any]]) -> Grid:

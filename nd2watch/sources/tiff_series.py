@@ -13,7 +13,6 @@ from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import tifffile
 
@@ -28,29 +27,29 @@ _SLIDES: Final = ("svs", "qpi", "bif", "avs", "philips")
 def series_grid(pages: Pages) -> Grid | None:
     """Return the pages in the order of their axes, None when tifffile does not know them."""
     tiff = pages.tiff
-    if len(pages) == 1 and '"truncated"' not in tiff.pages.first.description:
+    if len(pages) == 1 and '"truncated"' not in pages.first.description:
         return None
     is_slide = any(getattr(tiff, f"is_{kind}") for kind in _SLIDES)
     if not is_slide and not any(getattr(tiff, f"is_{kind}") for kind in _KINDS):
         return None
-    return _joined(pages.path, tiff.series[: 1 if is_slide else None])
+    return _joined(pages, tiff.series[: 1 if is_slide else None])
 
 
 def main_images_grid(pages: Pages) -> Grid | None:
     """Return the pages that are images of their own where others are levels of a pyramid."""
-    return _joined(pages.path, pages.tiff.series)
+    return _joined(pages, pages.tiff.series)
 
 
-def _joined(path: Path, series: list[tifffile.TiffPageSeries]) -> Grid | None:
+def _joined(pages: Pages, series: list[tifffile.TiffPageSeries]) -> Grid | None:
     """Return the grid of all series, one after the other; None when they have different axes."""
     images = [each for each in series if _is_image(each.keyframe)]
-    grids = [grid for each in images if (grid := _grid_of(path, each)) is not None]
+    grids = [grid for each in images if (grid := _grid_of(pages, each)) is not None]
     if not grids or len(grids) < len(images):
         return None
     first = grids[0]
     if len(grids) == 1:
         return first
-    if any(each.unrolled or each.pages.shape != first.pages.shape for each in grids):
+    if any(each.pages.shape != first.pages.shape for each in grids):
         return None
     meant = any(axis != PAGES for axis in first.axes)
     return Grid(
@@ -64,7 +63,7 @@ def _is_image(page: tifffile.TiffPage) -> bool:
     return not (page.is_reduced or page.is_mask or page.is_subifd)
 
 
-def _grid_of(path: Path, series: tifffile.TiffPageSeries) -> Grid | None:
+def _grid_of(pages: Pages, series: tifffile.TiffPageSeries) -> Grid | None:
     """Return the grid of one series, None when its pages are no planes of Y and X."""
     page, sizes = series.keyframe, list(series.get_shape(False))
     axes, rest = series.get_axes(False), math.prod(page.shape)
@@ -80,9 +79,12 @@ def _grid_of(path: Path, series: tifffile.TiffPageSeries) -> Grid | None:
     ]
     count = math.prod(sizes[:outer])
     if series.is_truncated:
-        if page.index or len(page.parent.pages) > 1:
-            raise FrameIncomplete(f"{path} announces more images than it has pages", path)
-        return grid_of_sizes(named, np.arange(count), unrolled=True)
+        if page.index or len(pages) > 1:
+            raise FrameIncomplete(
+                f"{pages.path} announces more images than it has pages", pages.path
+            )
+        pages.unroll(count)
+        return grid_of_sizes(named, np.arange(count))
     if series.kind == "shaped":  # its pages follow one another, and are not parsed for this
         return grid_of_sizes(named, page.index + np.arange(len(series)))
     return grid_of_sizes(named, np.array([each.index for each in series if each is not None]))

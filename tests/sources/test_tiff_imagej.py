@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.errors import FrameIncomplete
 from nd2watch.sources import PAGES, ChannelInfo, SourceInfo, open_frame
 from tests.sources.tiff_files import pixels, read_planes, write
 
@@ -99,9 +99,16 @@ def test_a_stack_behind_one_directory_is_read_by_its_offsets(tmp_path: Path) -> 
         open_frame(path)
 
 
-def test_a_compressed_page_is_no_stack(tmp_path: Path) -> None:
+def test_a_compressed_page_is_no_stack_whatever_it_announces(tmp_path: Path) -> None:
     path = described(tmp_path / "a.tif", pixels(24, 32), "images=6\nslices=6", compression="zlib")
-    with pytest.raises(FrameUnreadable, match="announces 6 images in a page that is stored in"):
+    info, planes = read_planes(path)
+    assert info.axes == ()
+    np.testing.assert_array_equal(planes, pixels(24, 32))
+
+
+def test_a_stack_of_absurd_size_is_not_there(tmp_path: Path) -> None:
+    path = described(tmp_path / "a.tif", pixels(24, 32), "images=6\nslices=999999999999999999")
+    with pytest.raises(FrameIncomplete, match="its pixel data end at"):
         open_frame(path)
 
 
