@@ -82,10 +82,11 @@ class TiffSource:
 
     def read(self, plane: int) -> npt.NDArray[Any]:
         """Return the pixels of a plane."""
+        number, part = int(self._planes.pages[plane]), int(self._planes.parts[plane])
         with self._complaints as errors:
-            pixels = self._pages.read(
-                int(self._planes.pages[plane]), int(self._planes.parts[plane])
-            )
+            self._pages.find(number)
+            errors.clear()
+            pixels = self._pages.read(number, part)
         if errors:
             raise ValueError(errors[0])
         return pixels

@@ -81,6 +81,7 @@ class Pages:
         self._keyframes: dict[int, tifffile.TiffPage] = {}
         self._formats: dict[int, PageFormat] = {}
         self._unrolled = False
+        self._found: tuple[int, tifffile.TiffPage | tifffile.TiffFrame] | None = None
         self._kept: tuple[tuple[int, int], npt.NDArray[Any]] | None = None
         self.images = np.arange(len(self))
         lesser = [layout.lesser for layout in self._directories.layouts]
@@ -145,6 +146,12 @@ class Pages:
         self._refuse_end(page.dataoffsets[0] + count * page.nbytes)
         self._unrolled = True
 
+    def find(self, number: int) -> tifffile.TiffPage | tifffile.TiffFrame:
+        """Return a page that can be read; what tifffile logs of its tags is no matter then."""
+        if self._found is None or self._found[0] != number:
+            self._found = (number, self._find(number))
+        return self._found[1]
+
     def read(self, number: int, part: int) -> npt.NDArray[Any]:
         """Return the pixels of a plane.
 
@@ -172,7 +179,7 @@ class Pages:
             alpha = slab[:, :, -1]
             pixels = slab[:, :, :RGB_SAMPLES] if form.rgb else slab[:, :, sample]
         else:
-            page = self._page(number)
+            page = self.find(number)
             planes = range(RGB_SAMPLES) if form.rgb else (sample,)
             slabs = [read_slab(page, keyframe, plane, depth) for plane in planes]
             alpha = slabs[0]
@@ -191,7 +198,7 @@ class Pages:
         if not self._unrolled:
             return not any(self._directories.last_bytes(number, _TAIL))
         length = min(_TAIL, keyframe.nbytes)
-        end = self._page(number).dataoffsets[0] + keyframe.nbytes
+        end = self.find(number).dataoffsets[0] + keyframe.nbytes
         self.tiff.filehandle.seek(end - length)
         return not any(self.tiff.filehandle.read(length))
 
@@ -203,7 +210,7 @@ class Pages:
         """Return all samples at a depth; they are kept while they are read one by one."""
         if self._kept is not None and self._kept[0] == (number, depth):
             return self._kept[1]
-        slab = read_slab(self._page(number), self._keyframe(self._kind(number)), 0, depth)
+        slab = read_slab(self.find(number), self._keyframe(self._kind(number)), 0, depth)
         several = self.format(number).samples > 1
         self._kept = ((number, depth), slab) if several else None
         return slab
@@ -224,9 +231,11 @@ class Pages:
     def _parse(self, number: int) -> tifffile.TiffPage:
         """Return a page with all its tags."""
         self.tiff.filehandle.seek(self._directories.offsets[number])
-        return tifffile.TiffPage(self.tiff, number)
+        page = tifffile.TiffPage(self.tiff, number)
+        self._refuse_lost_tags(page)
+        return page
 
-    def _page(self, number: int) -> tifffile.TiffPage | tifffile.TiffFrame:
+    def _find(self, number: int) -> tifffile.TiffPage | tifffile.TiffFrame:
         """Return a page that can be read."""
         kind = self._kind(number)
         keyframe, layout = self._keyframe(kind), self._directories.layouts[kind]
@@ -255,8 +264,7 @@ class Pages:
     def _check(self, page: tifffile.TiffPage, kind: int) -> None:
         """Refuse a layout that is not read whole, or whose pages cannot all be in the file."""
         layout = self._directories.layouts[kind]
-        if not layout.codes.issubset(page.tags.keys()):
-            raise self._damage(f"tags of page {layout.first} cannot be read")
+        self._refuse_lost_tags(page)
         if not layout.sized and page.compression != NO_COMPRESSION and not self._is_mended(page):
             raise self._damage(f"page {layout.first} does not tell the size of its pixel data")
         if page.dtype is None or 0 in page.shape:
@@ -268,6 +276,11 @@ class Pages:
             self._refuse_end(self._directories.latest[kind] + page.nbytes)
         if page.nbytes > self._size * _DENSEST:
             raise self._damage(f"page {layout.first} has more pixels than its data can hold")
+
+    def _refuse_lost_tags(self, page: tifffile.TiffPage) -> None:
+        """Refuse a page of which tags that say how it is stored were not read."""
+        if not self._directories.layout(page.index).codes.issubset(page.tags.keys()):
+            raise self._damage(f"tags of page {page.index} cannot be read")
 
     def _refuse_end(self, end: int) -> None:
         """Refuse a file that ends before its pixel data do."""

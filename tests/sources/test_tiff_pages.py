@@ -11,7 +11,7 @@ import tifffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceError
 from nd2watch.sources import PAGES, PlaneReader, SourcePlane, open_frame, read_frame
-from tests.sources.tiff_files import pixels, read_planes, write
+from tests.sources.tiff_files import TiffBuilder, pixels, read_planes, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +159,15 @@ def test_opacity_is_dropped_where_all_is_opaque_and_refused_otherwise(
     frame = open_frame(write(path, stored, **options))
     with pytest.raises(FrameUnreadable, match=r"transparent in places; flatten it"):
         read_frame(frame)
+
+
+def test_a_fourth_sample_of_which_nothing_is_told_is_a_channel(tmp_path: Path) -> None:
+    data = pixels(40, 50, 4, dtype="uint8")
+    path = write(tmp_path / "a.tif", data, photometric="rgb", extrasamples=["unspecified"])
+    info, planes = read_planes(path)
+    assert not info.rgb
+    assert info.axes == (("c", 4),)
+    np.testing.assert_array_equal(planes, np.moveaxis(data, 2, 0))
 
 
 def test_colours_of_other_kinds_are_refused_with_advice(tmp_path: Path) -> None:
@@ -425,6 +434,22 @@ def test_a_harmless_tag_may_be_damaged(tmp_path: Path) -> None:
     damaged[at + 2 : at + 4] = b"\xff\x7f"
     path.write_bytes(damaged)
     np.testing.assert_array_equal(read_planes(path)[1], data)
+
+
+def test_more_strips_may_be_listed_than_there_are(tmp_path: Path) -> None:
+    builder = TiffBuilder()
+    data = pixels(3, 24, 32)
+    for plane in data:
+        place, length = builder.add(plane.tobytes()), plane.nbytes
+        builder.page(plane, {273: (4, [place, 8, 8]), 279: (4, [length, 4, 4])})
+    np.testing.assert_array_equal(read_planes(builder.write(tmp_path / "a.tif"))[1], data)
+
+
+def test_fewer_strips_than_the_image_has_are_damage(tmp_path: Path) -> None:
+    builder = TiffBuilder()
+    builder.page(pixels(24, 32), {278: (4, [10])})
+    with pytest.raises(FrameIncomplete, match="lists only 1 pieces of its pixel data"):
+        open_frame(builder.write(tmp_path / "a.tif"))
 
 
 def test_planes_are_read_in_any_order(tmp_path: Path) -> None:

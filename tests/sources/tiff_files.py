@@ -47,12 +47,17 @@ class TiffBuilder:
     Parameters
     ----------
     header : bytes
-        What follows the first eight bytes.
+        What follows the place of the first directory.
+    big : bool
+        It is a BigTIFF file.
     """
 
-    def __init__(self, header: bytes = b"") -> None:
-        self._data = bytearray(b"II*\0\0\0\0\0" + header)
-        self._pointer = 4
+    def __init__(self, header: bytes = b"", *, big: bool = False) -> None:
+        start = b"II+\0\x08\0\0\0" + bytes(8) if big else b"II*\0" + bytes(4)
+        self._data = bytearray(start + header)
+        self._pointer = 8 if big else 4
+        self._offset, self._room, self._count = ("<Q", 8, "<Q") if big else ("<I", 4, "<H")
+        self._entry = "<HHQ8s" if big else "<HHI4s"
         self.directories: list[int] = []
 
     def add(self, data: bytes) -> int:
@@ -89,13 +94,14 @@ class TiffBuilder:
             data = _packed(kind, values)
             count = len(data) // SIZES[kind]
             if isinstance(values, Elsewhere):
-                count, data = values.count, struct.pack("<I", self.add(values.data))
-            elif len(data) > 4:
-                data = struct.pack("<I", self.add(data))
-            entries.append(struct.pack("<HHI4s", code, kind, count, data))
-        directory = self.add(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-        self.put(self._pointer, struct.pack("<I", directory))
-        self._pointer = len(self._data) - 4
+                count, data = values.count, struct.pack(self._offset, self.add(values.data))
+            elif len(data) > self._room:
+                data = struct.pack(self._offset, self.add(data))
+            entries.append(struct.pack(self._entry, code, kind, count, data))
+        number = struct.pack(self._count, len(entries))
+        directory = self.add(number + b"".join(entries) + bytes(self._room))
+        self.put(self._pointer, struct.pack(self._offset, directory))
+        self._pointer = len(self._data) - self._room
         self.directories.append(directory)
 
     def write(self, path: Path) -> Path:
