@@ -39,13 +39,11 @@ class ImageJ:
 
         One directory may stand for a whole stack, which then lies behind it in one piece.
         """
-        images = self._pages.images
-        axes = self._axes(len(images))
-        count = math.prod(size for _, size in axes)
-        if count > 1 and len(self._pages) == 1 and self._pages.first.is_final:
-            self._pages.unroll(count)
-            images = np.arange(count)
-        return grid_of_sizes(axes, images)
+        axes = self._axes(len(self._pages.images))
+        alone = len(self._pages) == 1 and self._pages.first.is_final
+        if alone and math.prod(size for _, size in axes) > 1:
+            return self._pages.unrolled(axes)
+        return grid_of_sizes(axes, self._pages.images)
 
     def known(self) -> Known:
         """Return what the metadata tell."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nd2watch.sources.tiff_planes import Grid
 
 T = TypeVar("T")
+V = TypeVar("V", "Known", ChannelInfo, OpticsInfo)
 
 _LONGEST_XML: Final = 1 << 26
 _NO_OPTICS: Final = OpticsInfo()
@@ -44,12 +45,21 @@ class Known:
 
     def filled_from(self, other: Known) -> Known:
         """Return this, with what it does not tell taken from another."""
-        missing = {
-            each.name: getattr(other, each.name)
-            for each in fields(self)
-            if getattr(self, each.name) in (None, (), {}, _NO_OPTICS)
-        }
-        return replace(self, **missing)
+        channels = self.channels
+        if len(channels) == len(other.channels):
+            channels = tuple(map(_filled, channels, other.channels))
+        optics = _filled(self.optics, other.optics)
+        return _filled(replace(self, channels=channels, optics=optics), other)
+
+
+def _filled(value: V, other: V) -> V:
+    """Return a value with what it does not tell taken from another."""
+    missing = {
+        each.name: getattr(other, each.name)
+        for each in fields(value)
+        if getattr(value, each.name) in (None, "", (), {})
+    }
+    return replace(value, **missing)
 
 
 class Flavour(Protocol):

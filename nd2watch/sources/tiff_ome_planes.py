@@ -190,7 +190,7 @@ def _names_of_file(root: Element, name: str, every: Iterable[Element]) -> set[tu
     """
     listed = {_file_of(data) for data in every}
     own = root.get("UUID", "").strip()
-    ours = {each for each in listed if PureWindowsPath(each[1]).name == name}
+    ours = {each for each in listed if PureWindowsPath(each[1]).name.lower() == name.lower()}
     ours = ours or {each for each in listed if own and each[0] == own}
     ours |= listed & {_THIS_FILE}
     return ours or (listed if len(listed) == 1 else set())

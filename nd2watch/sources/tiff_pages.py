@@ -19,8 +19,10 @@ from nd2watch.sources.tiff_pixels import (
     refuse_transparent,
     segment_counts,
 )
+from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -126,8 +128,15 @@ class Pages:
         _, places = np.unique(self._kinds[numbers], return_index=True)
         return tuple(dict.fromkeys(self.format(int(numbers[at])) for at in np.sort(places)))
 
-    def unroll(self, count: int) -> None:
-        """Take for pages `count` images that lie one after another in the data of the first page.
+    def unrolled(self, axes: Sequence[tuple[str, int]]) -> Grid | None:
+        """Return the grid of images that lie one after another in the data of the first page.
+
+        They are taken for pages from then on. None when the sizes of the axes are none.
+
+        Parameters
+        ----------
+        axes : sequence of (str, int)
+            Names and sizes, outermost first.
 
         Raises
         ------
@@ -136,6 +145,9 @@ class Pages:
         FrameUnreadable
             If they cannot lie there.
         """
+        count = math.prod(size for _, size in axes)
+        if any(size < 1 for _, size in axes):
+            return None
         page = self._keyframe(0)
         if not page.is_final:
             raise FrameUnreadable(
@@ -145,6 +157,7 @@ class Pages:
             )
         self._refuse_end(page.dataoffsets[0] + count * page.nbytes)
         self._unrolled = True
+        return grid_of_sizes(axes, np.arange(count))
 
     def find(self, number: int) -> tifffile.TiffPage | tifffile.TiffFrame:
         """Return a page that can be read; what tifffile logs of its tags is no matter then."""

@@ -77,14 +77,12 @@ def _grid_of(pages: Pages, series: tifffile.TiffPageSeries) -> Grid | None:
     named = [
         (_AXES.get(axis, PAGES), size) for axis, size in zip(axes[:outer], sizes, strict=False)
     ]
-    count = math.prod(sizes[:outer])
     if series.is_truncated:
         if page.index or len(pages) > 1:
             raise FrameIncomplete(
                 f"{pages.path} announces more images than it has pages", pages.path
             )
-        pages.unroll(count)
-        return grid_of_sizes(named, np.arange(count))
+        return pages.unrolled(named)
     if series.kind == "shaped":  # its pages follow one another, and are not parsed for this
         return grid_of_sizes(named, page.index + np.arange(len(series)))
     return grid_of_sizes(named, np.array([each.index for each in series if each is not None]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,6 @@ import numpy as np
 from nd2watch.sources.base import PAGES, ChannelInfo, PlaneInfo, finite
 from nd2watch.sources.tiff_known import Known, salvaged
 from nd2watch.sources.tiff_metaseries import camera_of, exposure_ms, optics_of
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
 from nd2watch.sources.tiff_stacks import Stack
 from nd2watch.sources.tiff_units import length_um
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nd2watch.sources.tiff_pages import Pages
+    from nd2watch.sources.tiff_planes import Grid
 
 _PLANES: Final = 33629
 _FARTHEST_UM: Final = 1e6
@@ -45,9 +46,9 @@ class Stk:
         """
         if len(self._pages.images) > 1 or self._count == 1:
             return None
-        self._pages.unroll(self._count)
+        grid = self._pages.unrolled([(PAGES, self._count)])
         axis = salvaged(lambda: "z" if any(self._stack.steps_um) else self._stack.axis, None)
-        return grid_of_sizes([(axis or PAGES, self._count)], np.arange(self._count))
+        return replace(grid, axes=(axis,)) if grid and axis else grid
 
     def known(self) -> Known:
         """Return what the metadata tell."""

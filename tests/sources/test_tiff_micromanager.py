@@ -265,7 +265,7 @@ def test_damaged_records_cost_only_themselves(tmp_path: Path) -> None:
 def test_a_placeholder_of_ome_is_no_document_and_a_document_tells_more(tmp_path: Path) -> None:
     document = (
         '<OME><Image Name="x"><Pixels DimensionOrder="XYZCT" SizeT="1" SizeZ="1" SizeC="2"'
-        ' PhysicalSizeX="9"><TiffData/></Pixels>'
+        ' PhysicalSizeX="9"><Channel Name="b" EmissionWavelength="525"/><TiffData/></Pixels>'
         '<ObjectiveSettings ID="Objective:0"/></Image>'
         '<Instrument><Objective ID="Objective:0" NominalMagnification="60"/></Instrument></OME>'
     )
@@ -274,3 +274,5 @@ def test_a_placeholder_of_ome_is_no_document_and_a_document_tells_more(tmp_path:
     assert info.axes == (("c", 2),)
     assert info.pixel_size_um == 0.325
     assert info.optics.magnification == 60.0
+    assert [channel.name for channel in info.channels] == ["DAPI", "GFP"]
+    assert [channel.emission_nm for channel in info.channels] == [525.0, None]
