@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +16,11 @@ from nd2watch.sources.tiff_stacks import Stack
 from nd2watch.sources.tiff_units import length_um
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from nd2watch.sources.tiff_pages import Pages
     from nd2watch.sources.tiff_planes import Grid
 
 _PLANES: Final = 33629
+_JULIAN_DAY_OF_ORDINAL_0: Final = 1721424
 _FARTHEST_UM: Final = 1e6
 """Stage positions beyond are none: they are negative ones that were stored without their sign."""
 
@@ -73,7 +73,8 @@ class Stk:
     @cached_property
     def _planes(self) -> tuple[PlaneInfo, ...]:
         """What is told of each plane."""
-        times, stage = self._each("DatetimeCreated"), self._each("StagePosition")
+        unknown: list[datetime | None] = [None] * self._count
+        times, stage = salvaged(self._times, unknown), self._each("StagePosition")
         heights, valid = self._each("AbsoluteZ"), self._each("AbsoluteZValid")
         descriptions = self._each("PlaneDescriptions")
         planes = []
@@ -81,7 +82,7 @@ class Stk:
             height = heights[index] if heights and (not valid or valid[index]) else None
             planes.append(
                 PlaneInfo(
-                    acquired=_local(times[index]) if times else None,
+                    acquired=times[index],
                     stage_um=_stage_um(stage[index], height) if stage else None,
                     exposure_ms=exposure_ms(None, str(descriptions[index]))
                     if descriptions
@@ -89,6 +90,12 @@ class Stk:
                 )
             )
         return tuple(planes)
+
+    def _times(self) -> list[datetime | None]:
+        """Return when each plane was taken."""
+        tag = self._pages.first.tags.valueof(_PLANES)
+        days, times_ms = tag["DateCreated"].tolist(), tag["TimeCreated"].tolist()
+        return [_local(day, ms) for day, ms in zip(days, times_ms, strict=True)]
 
     @cached_property
     def _stack(self) -> Stack:
@@ -140,12 +147,13 @@ def read_stk(pages: Pages) -> Stk | None:
     return Stk(pages) if pages.first.is_stk else None
 
 
-def _local(value: object) -> datetime | None:
-    """Return a time, which is local, given in ns since 1970."""
-    if not isinstance(value, int) or value <= 0:
+def _local(julian_day: int, time_ms: int) -> datetime | None:
+    """Return a time, which is local; None for no day of the calendar."""
+    try:
+        day = datetime.fromordinal(julian_day - _JULIAN_DAY_OF_ORDINAL_0)
+        return (day + timedelta(milliseconds=time_ms)).astimezone()
+    except (ValueError, OverflowError, OSError):
         return None
-    moment: datetime = np.datetime64(value, "ns").astype("datetime64[us]").item()
-    return moment.astimezone()
 
 
 def _stage_um(place: list[Any], height: object) -> tuple[float, float, float | None] | None:
