@@ -19,25 +19,38 @@ if TYPE_CHECKING:
     from nd2watch.sources.tiff_pages import Pages
 
 _AXES: Final = {"T": "t", "Z": "z", "C": "c", "P": "p", "R": "p", "M": "p"}
-_KINDS: Final = ("shaped", "fluoview", "sis", "scanimage")
+_KINDS: Final = ("fluoview", "sis", "scanimage")
+_OWN: Final = ("lsm", "micromanager", "ome", "imagej", "stk")
 _SLIDES: Final = ("svs", "qpi", "bif", "avs", "philips")
 """Slide scanners, whose first series is the slide; others are its label and the like."""
 
 
 def series_grid(pages: Pages) -> Grid | None:
     """Return the pages in the order of their axes, None when tifffile does not know them."""
-    tiff = pages.tiff
-    if len(pages) == 1 and '"truncated"' not in pages.first.description:
+    first = pages.first
+    if len(pages) == 1 and '"truncated"' not in first.description:
         return None
-    is_slide = any(getattr(tiff, f"is_{kind}") for kind in _SLIDES)
-    if not is_slide and not any(getattr(tiff, f"is_{kind}") for kind in _KINDS):
+    if first.is_shaped:
+        grid = _joined(pages, pages.tiff.series)
+        whole = len(pages) == 1 or (grid is not None and grid.pages.size == len(pages.images))
+        return grid if whole else None
+    if _has_own_reader(first):
         return None
-    return _joined(pages, tiff.series[: 1 if is_slide else None])
+    if any(getattr(first, f"is_{kind}") for kind in _SLIDES):
+        return _joined(pages, pages.tiff.series[:1])
+    if any(getattr(first, f"is_{kind}") for kind in _KINDS):
+        return _joined(pages, pages.tiff.series)
+    return None
 
 
 def main_images_grid(pages: Pages) -> Grid | None:
     """Return the pages that are images of their own where others are levels of a pyramid."""
-    return _joined(pages, pages.tiff.series)
+    return None if _has_own_reader(pages.first) else _joined(pages, pages.tiff.series)
+
+
+def _has_own_reader(page: tifffile.TiffPage) -> bool:
+    """Return whether tifffile would believe sizes that are announced, or open other files."""
+    return any(getattr(page, f"is_{kind}") for kind in _OWN)
 
 
 def _joined(pages: Pages, series: list[tifffile.TiffPageSeries]) -> Grid | None:
@@ -77,12 +90,10 @@ def _grid_of(pages: Pages, series: tifffile.TiffPageSeries) -> Grid | None:
     named = [
         (_AXES.get(axis, PAGES), size) for axis, size in zip(axes[:outer], sizes, strict=False)
     ]
-    if series.is_truncated:
-        if page.index or len(pages) > 1:
-            raise FrameIncomplete(
-                f"{pages.path} announces more images than it has pages", pages.path
-            )
+    if series.is_truncated and len(pages) == 1:
         return pages.unrolled(named)
+    if series.is_truncated or len(series) > len(pages):
+        raise FrameIncomplete(f"{pages.path} announces more images than it has pages", pages.path)
     if series.kind == "shaped":  # its pages follow one another, and are not parsed for this
         return grid_of_sizes(named, page.index + np.arange(len(series)))
     return grid_of_sizes(named, np.array([each.index for each in series if each is not None]))

@@ -127,7 +127,7 @@ def read_if_possible(path: Path, data: bytes) -> None:
 
 
 checked = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

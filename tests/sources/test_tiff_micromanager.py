@@ -163,6 +163,8 @@ def test_neighbouring_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "NDTiff.index").write_bytes(b"no index")
     info = open_frame(tmp_path / "a_MMStack_Pos0.ome.tif").info
     assert info.axes == (("z", 3), ("c", 2))
+    stack(tmp_path / "a_MMStack_Pos0.ome.tif", grid(1, 1, 3, 2)[:-1])
+    assert open_frame(tmp_path / "a_MMStack_Pos0.ome.tif").info.axes == ((PAGES, 5),)
 
 
 def frame(tmp_path: Path, **values: Any) -> SourceInfo:

@@ -171,6 +171,20 @@ def test_images_of_different_pixels_are_refused(tmp_path: Path) -> None:
         open_frame(path)
 
 
+def test_pages_of_different_pixels_are_refused_whatever_sizes_are_announced(
+    tmp_path: Path,
+) -> None:
+    document = ome(image('<TiffData IFD="0"/><TiffData IFD="1" FirstZ="1"/>', t=9**9, z=9**9))
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for side in (24, 12):
+            writer.write(
+                pixels(side, 32), photometric="minisblack", description=document, metadata=None
+            )
+    with pytest.raises(FrameUnreadable, match="different shapes: 32 x 24 uint16, 32 x 12 uint16"):
+        open_frame(path)
+
+
 def test_labels_and_overviews_are_no_positions(tmp_path: Path) -> None:
     document = ome(
         image('<TiffData IFD="0" PlaneCount="2"/>', t=2),

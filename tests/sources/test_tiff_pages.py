@@ -340,6 +340,33 @@ def test_a_stack_behind_one_directory_is_read_by_its_offsets(tmp_path: Path) -> 
         open_frame(path)
 
 
+def announced(path: Path, count: int, compression: str | None) -> Path:
+    """Write three pages of which the first announces more."""
+    with tifffile.TiffWriter(path) as writer:
+        for plane in pixels(3, 24, 32):
+            writer.write(
+                plane,
+                photometric="minisblack",
+                description=f'{{"shape": [{count}, 24, 32]}}',
+                compression=compression,
+                metadata=None,
+            )
+    return path
+
+
+@pytest.mark.parametrize("count", [4, 10**15])
+def test_images_that_tifffile_announced_are_waited_for(tmp_path: Path, count: int) -> None:
+    with pytest.raises(FrameIncomplete, match="announces more images than it has pages"):
+        open_frame(announced(tmp_path / "a.tif", count, None))
+
+
+@pytest.mark.parametrize("count", [2, 4, 10**15])
+def test_no_page_is_lost_by_what_tifffile_announced(tmp_path: Path, count: int) -> None:
+    info, planes = read_planes(announced(tmp_path / "a.tif", count, "zlib"))
+    assert info.axes == ((PAGES, 3),)
+    np.testing.assert_array_equal(planes, pixels(3, 24, 32))
+
+
 @pytest.mark.parametrize("bigtiff", [False, True])
 def test_a_file_cut_short_anywhere_is_incomplete(tmp_path: Path, bigtiff: bool) -> None:
     path = tmp_path / "a.tif"
