@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, islice
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -98,14 +98,17 @@ def images_of(root: Element, name: str, page_count: int) -> tuple[Image, ...]:
     ]
     ours = _names_of_file(root, name, (data for *_, every in blocks for data in every))
     images = []
+    left = page_count  # a page holds one plane, however many are listed
     for element, pixels, every in blocks:
         samples = _samples(pixels)
         channels = channel_numbers(samples, {whole(data, "FirstC", 0) for data in every})
+        listed = chain.from_iterable(
+            _places(pixels, channels, data, page_count) for data in every if _file_of(data) in ours
+        )
         pages: dict[Place, int] = {}
-        for data in every:
-            if _file_of(data) in ours:
-                for place, page in _places(pixels, channels, data, page_count):
-                    pages.setdefault(place, page)
+        for place, page in islice(listed, left):
+            left -= 1
+            pages.setdefault(place, page)
         if pages:
             images.append(Image(element=element, pixels=pixels, samples=samples, pages=pages))
     return tuple(images)

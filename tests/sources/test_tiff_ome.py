@@ -298,6 +298,13 @@ def test_pages_that_are_not_listed_do_not_count(tmp_path: Path) -> None:
     np.testing.assert_array_equal(planes, pixels(5, 24, 32)[[3, 1]])
 
 
+def test_a_page_is_not_taken_twice(tmp_path: Path) -> None:
+    document = ome(image(t=4), image(t=4))
+    info, planes = read_planes(write_ome(tmp_path / "a.tif", document, 4))
+    assert info.axes == (("t", 4),)
+    np.testing.assert_array_equal(planes, pixels(4, 24, 32))
+
+
 def test_absurd_sizes_cost_nothing(tmp_path: Path) -> None:
     document = ome(image(t=2000000000, z=2000000000, c=2000000000))
     info = info_of(tmp_path, document, 4)
