@@ -60,9 +60,9 @@ class ImageJ:
         counts = {axis: _whole(self._texts.get(name, 1)) for axis, name in _AXES.items()}
         layout = self._pages.format(int(self._pages.images[0]))
         within = 3 if layout.rgb else layout.samples
-        if within == counts["c"] and counts["z"] * counts["t"] == pages:
+        if within == counts["c"] > 1 and counts["z"] * counts["t"] == pages:
             counts["c"] = 1  # the samples of each page are what it calls channels
-        if set(counts.values()) == {1}:
+        elif set(counts.values()) == {1}:
             return [(PAGES, _whole(self._texts.get("images", 1)))]
         order = str(self._texts.get("order", _ORDER)).lower()
         return [

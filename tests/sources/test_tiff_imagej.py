@@ -81,6 +81,24 @@ def test_samples_may_be_what_it_calls_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(planes, np.moveaxis(data, 3, 1))
 
 
+@pytest.mark.parametrize("samples", [2, 3])
+def test_samples_of_one_page_are_no_further_images(tmp_path: Path, samples: int) -> None:
+    data = pixels(24, 32, samples, dtype="uint8")
+    text = f"images={samples}\nchannels={samples}"
+    photometric = "rgb" if samples == 3 else "minisblack"
+    path = described(tmp_path / "a.tif", data, text, planarconfig="contig", photometric=photometric)
+    info, planes = read_planes(path)
+    assert info.rgb == (samples == 3)
+    np.testing.assert_array_equal(planes, data if info.rgb else np.moveaxis(data, 2, 0))
+
+
+def test_one_image_of_rgb_is_one_plane(tmp_path: Path) -> None:
+    data = pixels(24, 32, 3, dtype="uint8")
+    info, planes = read_planes(imagej(tmp_path / "a.tif", data, "YXS"))
+    assert info.axes == ()
+    np.testing.assert_array_equal(planes, data)
+
+
 def test_a_stack_behind_one_directory_is_read_by_its_offsets(tmp_path: Path) -> None:
     data = pixels(2, 3, 24, 32)
     path = imagej(tmp_path / "a.tif", data, "TZYX")
