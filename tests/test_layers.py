@@ -42,7 +42,7 @@ EXCEPT = {"sources/nd2_file.py"}
 
 BASE_ONLY = {"config", "log"}
 PACKAGES = {
-    "tifffile": {"sources/tiff*.py"},
+    "tifffile": {"sources/tiff/*.py"},
     "PIL": {"sources/raster.py", "tools/words.py"},
     "czifile": {"sources/czi/*.py"},
     "oiffile": {"sources/olympus/*.py"},

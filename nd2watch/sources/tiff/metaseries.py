@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, finite
-from nd2watch.sources.tiff_known import Known, parse_xml, salvaged
-from nd2watch.sources.tiff_stacks import Stack, grid_of_stack
-from nd2watch.sources.tiff_units import (
+from nd2watch.sources.tiff.known import Known, parse_xml, salvaged
+from nd2watch.sources.tiff.stacks import Stack, grid_of_stack
+from nd2watch.sources.tiff.units import (
     duration_of_text_ms,
     length_um,
     magnification_of,
@@ -20,8 +20,8 @@ from nd2watch.sources.tiff_units import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nd2watch.sources.tiff_pages import Pages
-    from nd2watch.sources.tiff_planes import Grid
+    from nd2watch.sources.tiff.pages import Pages
+    from nd2watch.sources.tiff.planes import Grid
 
 _DESCRIPTION: Final = 270
 _EXPOSURE: Final = re.compile(r"(?:^|[\r\n])Exposure(?: Time)?: *([^\r\n]+)")

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import PAGES, ChannelInfo, PlaneInfo, finite
-from nd2watch.sources.tiff_known import Known, salvaged
-from nd2watch.sources.tiff_metaseries import camera_of, exposure_ms, optics_of
-from nd2watch.sources.tiff_stacks import Stack
-from nd2watch.sources.tiff_units import length_um
+from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.tiff.metaseries import camera_of, exposure_ms, optics_of
+from nd2watch.sources.tiff.stacks import Stack
+from nd2watch.sources.tiff.units import length_um
 
 if TYPE_CHECKING:
-    from nd2watch.sources.tiff_pages import Pages
-    from nd2watch.sources.tiff_planes import Grid
+    from nd2watch.sources.tiff.pages import Pages
+    from nd2watch.sources.tiff.planes import Grid
 
 _PLANES: Final = 33629
 _JULIAN_DAY_OF_ORDINAL_0: Final = 1721424

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from nd2watch.sources.tiff_planes import Grid
+    from nd2watch.sources.tiff.planes import Grid
 
 T = TypeVar("T")
 V = TypeVar("V", "Known", ChannelInfo, OpticsInfo)

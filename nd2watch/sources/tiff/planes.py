@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.sources.tiff_pixels import PageFormat
+    from nd2watch.sources.tiff.pixels import PageFormat
 
 _MOST_PLANES: Final = 1 << 24
 _FIRST: Final = np.zeros(1, np.int64)

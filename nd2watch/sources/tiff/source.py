@@ -9,17 +9,17 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources.tiff_imagej import read_imagej
-from nd2watch.sources.tiff_info import info_of
-from nd2watch.sources.tiff_known import salvaged
-from nd2watch.sources.tiff_lsm import read_lsm
-from nd2watch.sources.tiff_metaseries import read_metaseries
-from nd2watch.sources.tiff_micromanager import read_micromanager
-from nd2watch.sources.tiff_ome import read_ome
-from nd2watch.sources.tiff_pages import Pages
-from nd2watch.sources.tiff_planes import Grid, Planes, grid_of_pages, planes_of
-from nd2watch.sources.tiff_series import main_images_grid, series_grid
-from nd2watch.sources.tiff_stk import read_stk
+from nd2watch.sources.tiff.imagej import read_imagej
+from nd2watch.sources.tiff.info import info_of
+from nd2watch.sources.tiff.known import salvaged
+from nd2watch.sources.tiff.lsm import read_lsm
+from nd2watch.sources.tiff.metaseries import read_metaseries
+from nd2watch.sources.tiff.micromanager import read_micromanager
+from nd2watch.sources.tiff.ome import read_ome
+from nd2watch.sources.tiff.pages import Pages
+from nd2watch.sources.tiff.planes import Grid, Planes, grid_of_pages, planes_of
+from nd2watch.sources.tiff.series import main_images_grid, series_grid
+from nd2watch.sources.tiff.stk import read_stk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nd2watch.sources.base import SourceInfo
-    from nd2watch.sources.tiff_known import Flavour
+    from nd2watch.sources.tiff.known import Flavour
 
 SMALLEST_TIFF: Final = 8 + 2 + 12 + 4
 """Bytes of a header and a directory of one entry."""

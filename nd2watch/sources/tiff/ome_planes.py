@@ -9,7 +9,7 @@ from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nd2watch.errors import FrameUnreadable
-from nd2watch.sources.tiff_planes import Grid, grid_of_places
+from nd2watch.sources.tiff.planes import Grid, grid_of_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,14 +8,14 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources.base import ChannelInfo, PlaneInfo, SourceInfo
-from nd2watch.sources.tiff_known import Known, salvaged
+from nd2watch.sources.tiff.known import Known, salvaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nd2watch.sources.tiff_known import Flavour
-    from nd2watch.sources.tiff_pages import Pages
-    from nd2watch.sources.tiff_planes import Planes
+    from nd2watch.sources.tiff.known import Flavour
+    from nd2watch.sources.tiff.pages import Pages
+    from nd2watch.sources.tiff.planes import Planes
 
 _UNKNOWN: Final = PlaneInfo()
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from nd2watch.errors import FrameIncomplete
 from nd2watch.sources.base import PAGES
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import tifffile
 
-    from nd2watch.sources.tiff_pages import Pages
+    from nd2watch.sources.tiff.pages import Pages
 
 _AXES: Final = {"T": "t", "Z": "z", "C": "c", "P": "p", "R": "p", "M": "p"}
 _KINDS: Final = ("fluoview", "sis", "scanimage")

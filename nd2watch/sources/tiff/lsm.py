@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, above_zero, finite
-from nd2watch.sources.tiff_known import Known, salvaged
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
-from nd2watch.sources.tiff_units import (
+from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.units import (
     aperture_of,
     distance_um,
     duration_ms,
@@ -22,7 +22,7 @@ from nd2watch.sources.tiff_units import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nd2watch.sources.tiff_pages import Pages
+    from nd2watch.sources.tiff.pages import Pages
 
 _INFO: Final = 34412
 _MODALITY: Final = ("laser_scan_confocal",)

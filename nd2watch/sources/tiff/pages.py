@@ -9,8 +9,8 @@ import numpy as np
 import tifffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources.tiff_directories import NO_COMPRESSION, Directories
-from nd2watch.sources.tiff_pixels import (
+from nd2watch.sources.tiff.directories import NO_COMPRESSION, Directories
+from nd2watch.sources.tiff.pixels import (
     RGB_SAMPLES,
     PageFormat,
     format_of,
@@ -19,7 +19,7 @@ from nd2watch.sources.tiff_pixels import (
     refuse_transparent,
     segment_counts,
 )
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, finite
-from nd2watch.sources.tiff_known import Known, parse_xml
-from nd2watch.sources.tiff_ome_planes import (
+from nd2watch.sources.tiff.known import Known, parse_xml
+from nd2watch.sources.tiff.ome_planes import (
     Image,
     channel_numbers,
     child,
@@ -16,13 +16,13 @@ from nd2watch.sources.tiff_ome_planes import (
     images_of,
     whole,
 )
-from nd2watch.sources.tiff_units import duration_ms, length_um, moment
+from nd2watch.sources.tiff.units import duration_ms, length_um, moment
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from nd2watch.sources.tiff_pages import Pages
-    from nd2watch.sources.tiff_planes import Grid
+    from nd2watch.sources.tiff.pages import Pages
+    from nd2watch.sources.tiff.planes import Grid
 
 _MODES: Final = {
     "WideField": ("camera",),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import tifffile
 
 from nd2watch.sources.base import ChannelInfo, PlaneInfo, finite
-from nd2watch.sources.tiff_known import Known, salvaged
-from nd2watch.sources.tiff_planes import Grid, grid_of_places
-from nd2watch.sources.tiff_units import distance_um, moment
+from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.tiff.planes import Grid, grid_of_places
+from nd2watch.sources.tiff.units import distance_um, moment
 
 if TYPE_CHECKING:
-    from nd2watch.sources.tiff_pages import Pages
+    from nd2watch.sources.tiff.pages import Pages
 
 _RECORD: Final = 51123
 _IMAGEJ: Final = 50839

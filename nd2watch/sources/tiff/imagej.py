@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import PAGES, ChannelInfo, above_zero
-from nd2watch.sources.tiff_known import Known, salvaged
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
-from nd2watch.sources.tiff_units import distance_um, length_um
+from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.units import distance_um, length_um
 
 if TYPE_CHECKING:
-    from nd2watch.sources.tiff_pages import Pages
+    from nd2watch.sources.tiff.pages import Pages
 
 _AXES: Final = {"c": "channels", "z": "slices", "t": "frames"}
 _ORDER: Final = "czt"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from nd2watch.sources.tiff_planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
