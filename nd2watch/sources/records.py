@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from nd2watch.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,11 +24,15 @@ def unless_damaged(read: Callable[[], Known], otherwise: Known) -> Known:
 
     Raises
     ------
+    SourceError
+        If `read` raises that.
     OSError
         If the disk fails.
     """
     try:
         return read()
+    except SourceError:
+        raise
     except OSError as error:
         if error.errno is not None:
             raise

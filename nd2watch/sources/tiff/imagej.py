@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import PAGES, ChannelInfo, above_zero
-from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 from nd2watch.sources.tiff.units import distance_um, length_um
 
@@ -75,9 +76,9 @@ class ImageJ:
         count = max(1, _whole(self._texts.get("channels", 1)))
         if count > _MOST_CHANNELS:
             return ()
-        names = salvaged(lambda: self._labels(count), [""] * count)
+        names = unless_damaged(lambda: self._labels(count), [""] * count)
         colors: list[int | None] = [None] * count
-        colors = salvaged(lambda: _colors(self._texts.get("LUTs"), count), colors)
+        colors = unless_damaged(lambda: _colors(self._texts.get("LUTs"), count), colors)
         if not any(names) and not any(color is not None for color in colors):
             return ()
         return tuple(

@@ -8,7 +8,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources.base import ChannelInfo, PlaneInfo, SourceInfo
-from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def info_of(pages: Pages, planes: Planes, flavours: Sequence[Flavour]) -> Source
     flavours : sequence of Flavour
         Its metadata; what the first ones tell is not taken from later ones.
     """
-    told = [salvaged(flavour.known, Known()) for flavour in flavours] or [Known()]
+    told = [unless_damaged(flavour.known, Known()) for flavour in flavours] or [Known()]
     known = reduce(Known.filled_from, told)
     layout = pages.format(int(planes.pages[0]))
     sizes = dict(planes.axes)

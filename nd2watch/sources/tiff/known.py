@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from xml.etree import ElementTree as ET
 
-from nd2watch.errors import SourceError
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from nd2watch.sources.tiff.planes import Grid
@@ -75,28 +74,6 @@ class Flavour(Protocol):
         It may raise whatever damaged metadata make it raise.
         """
         ...
-
-
-def salvaged(read: Callable[[], T], instead: T) -> T:
-    """Return what `read` returns, or `instead` when what it reads is damaged.
-
-    Raises
-    ------
-    SourceError
-        If it raises that.
-    OSError
-        If the disk fails.
-    """
-    try:
-        return read()
-    except SourceError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        return instead
-    except Exception:  # whatever damaged metadata make of it: they must not cost the pixels
-        return instead
 
 
 def parse_xml(text: str) -> ET.Element:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, above_zero, finite
-from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 from nd2watch.sources.tiff.units import (
     aperture_of,
@@ -60,7 +61,7 @@ class Lsm:
         unknown = (ChannelInfo(modality=_MODALITY),) * count
         objective = str(self._scan.get("Objective", ""))
         return Known(
-            channels=salvaged(lambda: self._channels(count), unknown),
+            channels=unless_damaged(lambda: self._channels(count), unknown),
             optics=OpticsInfo(
                 objective_name=objective,
                 magnification=magnification_of(objective),
@@ -69,7 +70,7 @@ class Lsm:
             pixel_size_um=length_um(self._texts.get("VoxelSizeX"), "m"),
             z_step_um=self._z_step_um(),
             period_ms=duration_ms(self._texts.get("TimeIntervall"), "s"),
-            planes=salvaged(self._planes, {}),
+            planes=unless_damaged(self._planes, {}),
         )
 
     @property

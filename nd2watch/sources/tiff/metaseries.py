@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, finite
-from nd2watch.sources.tiff.known import Known, parse_xml, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known, parse_xml
 from nd2watch.sources.tiff.stacks import Stack, grid_of_stack
 from nd2watch.sources.tiff.units import (
     duration_of_text_ms,
@@ -90,7 +91,7 @@ class MetaSeries:
     def _planes(self) -> dict[int, PlaneInfo]:
         """Return what is told of each page, with its exposure."""
         return {
-            number: salvaged(partial(self._plane, number), PlaneInfo())
+            number: unless_damaged(partial(self._plane, number), PlaneInfo())
             for number in self._pages.images.tolist()
         }
 

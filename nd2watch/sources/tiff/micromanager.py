@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import tifffile
 
 from nd2watch.sources.base import ChannelInfo, PlaneInfo, finite
-from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_places
 from nd2watch.sources.tiff.units import distance_um, moment
 
@@ -44,13 +45,13 @@ class MicroManager:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         wanted = {"Summary", "IndexMap"}
-        header: dict[str, Any] = salvaged(
+        header: dict[str, Any] = unless_damaged(
             lambda: tifffile.read_micromanager_metadata(pages.tiff.filehandle, wanted), {}
         )
         self._first = self._record(int(pages.images[0]))
         self._summary = _dictionary(header.get("Summary") or self._first.get("Summary"))
         nothing: Places = {}
-        self._places = salvaged(lambda: self._mapped(header["IndexMap"]), nothing)
+        self._places = unless_damaged(lambda: self._mapped(header["IndexMap"]), nothing)
 
     def grid(self) -> Grid | None:
         """Return the pages along their axes, by the index map, else by their records."""
@@ -85,12 +86,12 @@ class MicroManager:
     def _told(self) -> Places:
         """Places of the pages by their records; none unless all of them tell."""
         nothing: Places = {}
-        return salvaged(lambda: _places_of(self._records), nothing)
+        return unless_damaged(lambda: _places_of(self._records), nothing)
 
     def _record(self, number: int) -> dict[str, Any]:
         """Return the record of a page, an empty one when it is damaged."""
         text = self._pages.text(number, _RECORD) or (_info(self._pages) if number == 0 else "")
-        return _dictionary(salvaged(partial(json.loads, text), None))
+        return _dictionary(unless_damaged(partial(json.loads, text), None))
 
     def _mapped(self, rows: Any) -> Places:
         """Return places by the index map, which lists pages by offset; none unless it has all."""
@@ -108,7 +109,7 @@ class MicroManager:
         clock, elapsed_ms = _clock(self._first), _elapsed_ms(self._first)
         if told is not None or clock is None or elapsed_ms is None:
             return told
-        return salvaged(lambda: clock - timedelta(milliseconds=elapsed_ms), None)
+        return unless_damaged(lambda: clock - timedelta(milliseconds=elapsed_ms), None)
 
     def _channels(
         self, records: dict[int, dict[str, Any]], places: Places

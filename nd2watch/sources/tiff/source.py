@@ -9,9 +9,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.imagej import read_imagej
 from nd2watch.sources.tiff.info import info_of
-from nd2watch.sources.tiff.known import salvaged
 from nd2watch.sources.tiff.lsm import read_lsm
 from nd2watch.sources.tiff.metaseries import read_metaseries
 from nd2watch.sources.tiff.micromanager import read_micromanager
@@ -112,7 +112,7 @@ def _check_start(path: Path, file: BinaryIO, size: int) -> None:
 def _flavours(pages: Pages) -> Iterator[Flavour]:
     """Yield the metadata of each kind that are there and can be read."""
     for read in _FLAVOURS:
-        flavour = salvaged(partial(read, pages), None)
+        flavour = unless_damaged(partial(read, pages), None)
         if flavour is not None:
             yield flavour
 
@@ -121,7 +121,7 @@ def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
     """Return the planes, in the order that the first metadata tell which do."""
     grid = _grid(pages, flavours)
     formats = pages.formats(grid.pages.reshape(-1))
-    if len(formats) > 1 and (main := salvaged(partial(main_images_grid, pages), None)):
+    if len(formats) > 1 and (main := unless_damaged(partial(main_images_grid, pages), None)):
         grid, formats = main, pages.formats(main.pages.reshape(-1))
     if len(formats) > 1:
         raise FrameUnreadable(
@@ -135,10 +135,10 @@ def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
 def _grid(pages: Pages, flavours: tuple[Flavour, ...]) -> Grid:
     """Return the pages in the order of their axes, as far as these are told."""
     for flavour in flavours:
-        grid = salvaged(flavour.grid, None)
+        grid = unless_damaged(flavour.grid, None)
         if grid is not None:
             return grid
-    return salvaged(partial(series_grid, pages), None) or grid_of_pages(pages.images)
+    return unless_damaged(partial(series_grid, pages), None) or grid_of_pages(pages.images)
 
 
 class _Complaints:

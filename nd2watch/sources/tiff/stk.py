@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.sources.base import PAGES, ChannelInfo, PlaneInfo, finite
-from nd2watch.sources.tiff.known import Known, salvaged
+from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.metaseries import camera_of, exposure_ms, optics_of
 from nd2watch.sources.tiff.stacks import Stack
 from nd2watch.sources.tiff.units import length_um
@@ -47,7 +48,7 @@ class Stk:
         if len(self._pages.images) > 1 or self._count == 1:
             return None
         grid = self._pages.unrolled([(PAGES, self._count)])
-        axis = salvaged(lambda: "z" if any(self._stack.steps_um) else self._stack.axis, None)
+        axis = unless_damaged(lambda: "z" if any(self._stack.steps_um) else self._stack.axis, None)
         return replace(grid, axes=(axis,)) if grid and axis else grid
 
     def known(self) -> Known:
@@ -68,13 +69,13 @@ class Stk:
         """What the tags of the format say, as tifffile names it."""
         nothing: dict[str, Any] = {}
         with np.errstate(divide="ignore", invalid="ignore"):
-            return salvaged(lambda: self._pages.tiff.stk_metadata, None) or nothing
+            return unless_damaged(lambda: self._pages.tiff.stk_metadata, None) or nothing
 
     @cached_property
     def _planes(self) -> tuple[PlaneInfo, ...]:
         """What is told of each plane."""
         unknown: list[datetime | None] = [None] * self._count
-        times, stage = salvaged(self._times, unknown), self._each("StagePosition")
+        times, stage = unless_damaged(self._times, unknown), self._each("StagePosition")
         heights, valid = self._each("AbsoluteZ"), self._each("AbsoluteZValid")
         descriptions = self._each("PlaneDescriptions")
         planes = []
