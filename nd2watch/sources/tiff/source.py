@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.files import check_start
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.imagej import read_imagej
 from nd2watch.sources.tiff.info import info_of
@@ -67,7 +68,9 @@ class TiffSource:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
-        _check_start(path, file, size)
+        check_start(path, file, "TIFF", *_MAGIC)
+        if size < SMALLEST_TIFF:
+            raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
         self._complaints = _Complaints()
         with self._complaints:
             self._pages = Pages(path, file, size)
@@ -94,19 +97,6 @@ class TiffSource:
     def close(self) -> None:
         """Release the parsed file."""
         self._pages.close()
-
-
-def _check_start(path: Path, file: BinaryIO, size: int) -> None:
-    """Refuse what is no TIFF by its size and first bytes."""
-    start = file.read(8)
-    file.seek(0)
-    if not any(start):
-        what = "begins with zeros" if start else "is empty"
-        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
-    if not any(magic.startswith(start[:4]) for magic in _MAGIC):
-        raise FrameUnreadable(f"{path} is not a TIFF file: it begins with {start!r}", path)
-    if size < SMALLEST_TIFF:
-        raise FrameIncomplete(f"{path} has only {size} bytes; it is not written yet", path)
 
 
 def _flavours(pages: Pages) -> Iterator[Flavour]:
