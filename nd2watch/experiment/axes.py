@@ -16,6 +16,9 @@ AXES: Final = ("t", "p", "z", "c")
 
 AXIS_NAMES: Final = {"t": "time point", "p": "position", "z": "plane", "c": "channel"}
 
+Coordinate = tuple[str, str, str, str]
+"""Labels on the axes t, p, z, c; the empty label on an axis that the name does not have."""
+
 _NUMBER_PARTS: Final = re.compile(r"(\d+)")
 
 

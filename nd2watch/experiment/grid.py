@@ -14,7 +14,7 @@ from nd2watch.sources import PAGES, SourcePlane
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from nd2watch.experiment.layout import Coordinate
+    from nd2watch.experiment.axes import Coordinate
     from nd2watch.sources import FrameFile, SourceInfo
 
 _COMPONENT: Final = AXES.index("c")

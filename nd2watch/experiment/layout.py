@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
-from nd2watch.experiment.axes import AXES, AXIS_NAMES, AxisSize, plain_label
+from nd2watch.experiment.axes import AXES, AXIS_NAMES, AxisSize, Coordinate, plain_label
 from nd2watch.experiment.grid import check_axes
 from nd2watch.experiment.pattern import FOLDER_FIELD, NamePattern
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 TEMPORARY_NAMES: Final = (".*", "~*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload")
 """Names of files that programs write before they rename them."""
-
-Coordinate = tuple[str, str, str, str]
-"""Labels on the axes t, p, z, c; the empty label on an axis that the name does not have."""
 
 SequenceKey = tuple[tuple[str, str], ...]
 """Names and texts of the fields that tell one sequence from the next."""

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from nd2watch.experiment.axes import Coordinate
     from nd2watch.experiment.grid import FrameGrid
-    from nd2watch.experiment.layout import Coordinate, Layout, SequenceKey
+    from nd2watch.experiment.layout import Layout, SequenceKey
     from nd2watch.sources import FrameFile
 
 
