@@ -15,6 +15,7 @@ from nd2watch.sources.base import PAGES, SourceInfo
 from nd2watch.sources.files import check_start, ends_in_zeros, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 _HEAD: Final = 1 << 14
-_BLOCK: Final = 1 << 24
+_BLOCK: Final = 1 << 20
+_RUN: Final = 1 << 28
 _KINDS: Final = "buif"
 _RGB_DTYPES: Final = (np.dtype("u1"), np.dtype("u2"))
 _MOST_PAGE_AXES: Final = 2
@@ -42,6 +44,9 @@ class NpySource:
 
     Planes are read, not mapped to memory: a mapped file that another program cuts short ends the
     process, and on Windows that program cannot write it anew.
+
+    In Fortran order the samples of all planes alternate, so that the whole file is read for any of
+    them: as many planes as fit some 256 MB are taken at once, and kept until they are read.
 
     Parameters
     ----------
@@ -73,6 +78,7 @@ class NpySource:
         if end > size:
             raise FrameIncomplete(f"{path} has {size} bytes, its pixel data end at {end}", path)
         self._file = file
+        self._gathered: dict[int, npt.NDArray[Any]] = {}
         self.info = SourceInfo(
             height=shape[-samples],
             width=shape[1 - samples],
@@ -86,7 +92,9 @@ class NpySource:
         """Return the pixels of a plane."""
         count = math.prod(self.info.shape)
         if self._is_fortran:
-            return self._gather(plane, count).reshape(self.info.shape[::-1]).T
+            if plane not in self._gathered:
+                self._gathered = dict(self._gather(plane))
+            return self._gathered.pop(plane).copy().reshape(self.info.shape[::-1]).T
         pixels = self._samples(plane * count, count)
         return pixels.astype(self.info.dtype, copy=False).reshape(self.info.shape)
 
@@ -101,17 +109,20 @@ class NpySource:
             raise EOFError("the file ends within the pixel data")
         return np.frombuffer(data, self._dtype)
 
-    def _gather(self, plane: int, count: int) -> npt.NDArray[Any]:
-        """Return the samples of a plane of an array in Fortran order: those of all alternate."""
-        page_count = math.prod(self._pages)
-        place = np.arange(page_count).reshape(self._pages, order="F").ravel()[plane]
-        pixels = np.empty(count, self.info.dtype)
+    def _gather(self, plane: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+        """Yield the samples of a run of planes with their numbers: those of all alternate."""
+        page_count, count = math.prod(self._pages), math.prod(self.info.shape)
+        stored_at = np.arange(page_count).reshape(self._pages, order="F").ravel()
+        most = max(1, _RUN // (count * self._dtype.itemsize))
+        start = plane // most * most  # not the plane itself: the next may be before it
+        places = stored_at[start : start + most]
+        run = np.empty((len(places), count), self.info.dtype)
         step = max(1, _BLOCK // (page_count * self._dtype.itemsize))
         for first in range(0, count, step):
-            part = pixels[first : first + step]
-            stored = self._samples(first * page_count, part.size * page_count)
-            part[:] = stored.reshape(-1, page_count)[:, place]
-        return pixels
+            size = min(step, count - first)
+            stored = self._samples(first * page_count, size * page_count)
+            run[:, first : first + size] = stored.reshape(size, page_count).T[places]
+        yield from enumerate(run, start)
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[Header, int]:

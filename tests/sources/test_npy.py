@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import tracemalloc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceError
 from nd2watch.sources import PAGES, PlaneReader, SourcePlane, open_frame, read_frame
+from nd2watch.sources.npy import NpySource
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
     import numpy.typing as npt
 
@@ -92,10 +94,9 @@ def test_axes_before_those_of_a_plane_are_pages(
             np.testing.assert_array_equal(read, planes[index])
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_reading_a_plane_does_not_load_the_file(tmp_path: Path, order: Any) -> None:
+def test_reading_a_plane_does_not_load_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
-    pixels = np.zeros((64, 1024, 1024), "u1", order=order)
+    pixels = np.zeros((64, 1024, 1024), "u1")
     pixels[40, 1023, 7] = 200
     np.save(path, pixels)
     frame = open_frame(path)
@@ -107,6 +108,53 @@ def test_reading_a_plane_does_not_load_the_file(tmp_path: Path, order: Any) -> N
         tracemalloc.stop()
     assert (read.sum(), read[1023, 7]) == (200, 200)
     assert peak < pixels.nbytes * 0.75
+
+
+class CountedFile(io.FileIO):
+    """A file that counts the bytes that are read from it."""
+
+    total = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read bytes."""
+        data = super().read(size) or b""
+        self.total += len(data)
+        return data
+
+
+@pytest.mark.parametrize("step", [1, -1, 7], ids=["upwards", "downwards", "by leaps"])
+@pytest.mark.parametrize("shape", [(30, 16, 17), (5, 6, 16, 17), (30, 16, 17, 3)])
+def test_all_planes_in_fortran_order_are_gathered_in_one_pass(
+    tmp_path: Path, shape: tuple[int, ...], step: int
+) -> None:
+    path = tmp_path / "a.npy"
+    pixels = counted(shape)
+    np.save(path, np.asfortranarray(pixels))
+    with CountedFile(path) as file:
+        source = NpySource(path, cast("BinaryIO", file))
+        planes = pixels.reshape(30, *source.info.shape)
+        for index in (number * step % 30 for number in range(30)):
+            np.testing.assert_array_equal(source.read(index), planes[index])
+        assert file.total < 1.5 * pixels.nbytes + (1 << 15)
+
+
+def test_runs_of_planes_in_fortran_order_fit_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    header = "{'descr': '|u1', 'fortran_order': True, 'shape': (5, 8192, 8192), }"
+    path.write_bytes(with_header(header, b""))
+    size = 5 << 26
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size + size)
+    with CountedFile(path) as counted_file:
+        source = NpySource(path, cast("BinaryIO", counted_file))
+        tracemalloc.start()
+        try:
+            assert not any(source.read(index).any() for index in range(5))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert counted_file.total < 2.1 * size
+    assert peak < 1.5 * (1 << 28)
 
 
 def test_a_closed_file_can_be_removed_and_written_anew(tmp_path: Path) -> None:
