@@ -6,6 +6,7 @@ limnd2, which find its names at its paths. Everything else may change.
 """
 
 from nd2watch import attributes, experiment_factory, metadata_factory, tools
+from nd2watch.attributes import ImageAttributes
 from nd2watch.convert import ConversionResult, convert_folder
 from nd2watch.errors import ConversionError, FormatError, Nd2WatchError, OutputExists
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern, compile_regex
@@ -18,7 +19,6 @@ from nd2watch.nd2 import (
     Experiment,
     FrameMetadata,
     FrameSources,
-    ImageAttributes,
     Loop,
     MaskLayer,
     Modality,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, Final
+from dataclasses import astuple
+from typing import Final
 
 from nd2watch import nd2
 from nd2watch.errors import FormatError
+from nd2watch.tools.checks import whole
 
 _STORED: Final = (8, 16, 32)
 
@@ -14,7 +15,7 @@ _STORED: Final = (8, 16, 32)
 class ImageAttributes(nd2.ImageAttributes):
     """`nd2watch.nd2.ImageAttributes` that also answer to limnd2's names.
 
-    It is taken wherever the base is; as values of two classes are never equal, compare `plain`.
+    They are taken wherever those are, and equal those of the same values.
     """
 
     __slots__ = ()
@@ -41,25 +42,25 @@ class ImageAttributes(nd2.ImageAttributes):
         FormatError
             If a value is out of range: integers of more than 16 bits cannot be stored, for one.
         """
-        if bits < 1:
+        significant = whole(bits, "bits")
+        if significant < 1:
             raise FormatError(f"samples of {bits} bits cannot be; state 1 to 16, or 32 for float32")
         return ImageAttributes(
-            width=width,
-            height=height,
-            component_count=component_count,
-            bits_in_memory=next((stored for stored in _STORED if bits <= stored), bits),
-            bits_significant=bits,
-            frame_count=sequence_count,
+            width=whole(width, "width"),
+            height=whole(height, "height"),
+            component_count=whole(component_count, "component_count"),
+            bits_in_memory=next((held for held in _STORED if significant <= held), significant),
+            bits_significant=significant,
+            frame_count=whole(sequence_count, "sequence_count"),
         )
 
-    @classmethod
-    def of(cls, attributes: nd2.ImageAttributes) -> ImageAttributes:
-        """Return the same attributes, answering to limnd2's names."""
-        return cls(**_values(attributes))
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, nd2.ImageAttributes):
+            return NotImplemented
+        return astuple(self) == astuple(other)
 
-    def plain(self) -> nd2.ImageAttributes:
-        """Return the same attributes as the writer and the reader have them."""
-        return nd2.ImageAttributes(**_values(self))
+    def __hash__(self) -> int:
+        return super().__hash__()
 
     @property
     def uiWidth(self) -> int:
@@ -115,8 +116,3 @@ class ImageAttributes(nd2.ImageAttributes):
     def imageBytes(self) -> int:
         """Bytes of one frame before compression, row padding included."""
         return self.frame_size
-
-
-def _values(attributes: nd2.ImageAttributes) -> dict[str, Any]:
-    """Return the value of each field by its name."""
-    return {field.name: getattr(attributes, field.name) for field in fields(attributes)}

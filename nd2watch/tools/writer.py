@@ -14,7 +14,6 @@ from nd2watch import nd2
 from nd2watch.errors import FormatError, OutputExists
 from nd2watch.nd2 import Experiment, ImageAttributes, Picture, stored_dtype
 from nd2watch.nd2.frame_codec import FrameCodec
-from nd2watch.tools.attributes import ImageAttributes as NamedAttributes
 from nd2watch.tools.image_spool import ImageSpool
 
 if TYPE_CHECKING:
@@ -100,8 +99,8 @@ class Nd2Writer(nd2.Nd2Writer):
         self._spool: ImageSpool | None = None
         self._stated: ImageAttributes | None = None
         if attributes is not None:
-            self._stated = _plain(attributes)
-            super().__init__(path, self._stated, **options)
+            self._stated = attributes
+            super().__init__(path, attributes, **options)
             return
         self.size = 0
         if os.path.lexists(path) and not options.get("replace"):
@@ -114,14 +113,14 @@ class Nd2Writer(nd2.Nd2Writer):
     @property
     def imageAttributes(self) -> ImageAttributes | None:
         """Size and sample format of the frames; None while not set. None cannot be set."""
-        return None if self._stated is None else NamedAttributes.of(self._stated)
+        return self._stated
 
     @imageAttributes.setter
     def imageAttributes(self, attributes: ImageAttributes | None) -> None:
         if attributes is not None:
             self._check_settable("imageAttributes")
             _check_kind("imageAttributes", attributes, ImageAttributes)
-            self.attributes = self._stated = _plain(attributes)
+            self.attributes = self._stated = attributes
 
     @property
     def experiment(self) -> Experiment | None:
@@ -300,8 +299,3 @@ def _image(data: npt.ArrayLike, attributes: ImageAttributes | None, what: str) -
     image = np.asarray(data)
     stored_dtype(image.dtype)
     return image
-
-
-def _plain(attributes: ImageAttributes) -> ImageAttributes:
-    """Return attributes of the class that files are read with."""
-    return attributes.plain() if isinstance(attributes, NamedAttributes) else attributes

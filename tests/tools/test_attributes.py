@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 import nd2watch
 import nd2watch.attributes
+import nd2watch.nd2
 from nd2watch.errors import FormatError
 from nd2watch.tools.attributes import ImageAttributes
 
@@ -45,7 +49,13 @@ def test_bits_are_stored_in_the_least_type_that_holds_them(bits: int, dtype: str
         ({"bits": 0}, "samples of 0 bits"),
         ({"bits": 24}, "24 significant bits do not fit float32"),
         ({"bits": 64}, "64 bits a sample cannot be stored"),
-        ({"bits": 12.5}, "12.5; it must be a whole number"),
+        ({"bits": 12.5}, "bits is 12.5; it must be a whole number"),
+        ({"bits": "16"}, "bits is '16'; it must be a whole number"),
+        ({"bits": None}, "bits is None; it must be a whole number"),
+        ({"width": "5"}, "width is '5'; it must be a whole number"),
+        ({"height": None}, "height is None; it must be a whole number"),
+        ({"component_count": [2]}, r"component_count is \[2\]; it must be a whole number"),
+        ({"sequence_count": 2.0}, "sequence_count is 2.0; it must be a whole number"),
         ({"width": 0}, "width is 0"),
         ({"sequence_count": 0}, "frame_count is 0"),
     ],
@@ -71,14 +81,44 @@ def test_rows_are_padded_to_4_bytes() -> None:
     assert (attributes.uiWidthBytes, attributes.imageBytes) == (8, 24)
 
 
-def test_the_way_to_plain_attributes_and_back_keeps_every_value() -> None:
-    plain = nd2watch.ImageAttributes(
-        width=5, height=3, component_count=2, bits_significant=12, frame_count=7, zlib_level=6
+@pytest.fixture
+def core() -> nd2watch.nd2.ImageAttributes:
+    """Attributes of the values of `create`, as the writer has them."""
+    return nd2watch.nd2.ImageAttributes(
+        width=5, height=3, component_count=2, bits_significant=12, frame_count=7
     )
-    named = ImageAttributes.of(plain)
-    assert type(named.plain()) is nd2watch.ImageAttributes
-    assert named.plain() == plain
-    assert named.zlib_level == 6
+
+
+def test_they_equal_those_of_the_writer_of_the_same_values(
+    core: nd2watch.nd2.ImageAttributes,
+) -> None:
+    named = create()
+    assert named == core
+    assert core == named
+    assert len({named, core, create()}) == 1
+
+
+@pytest.mark.parametrize("change", [{"width": 6}, {"bits_significant": 16}, {"zlib_level": 6}])
+def test_they_differ_from_those_of_other_values(
+    core: nd2watch.nd2.ImageAttributes, change: dict[str, int]
+) -> None:
+    named = dataclasses.replace(create(), **change)
+    assert named != core
+    assert core != named
+    assert named != create()
+    assert named == dataclasses.replace(core, **change)
+
+
+def test_they_are_no_other_value() -> None:
+    assert create() != dataclasses.astuple(create())
+    assert create() is not None
+
+
+def test_they_are_copied_and_pickled() -> None:
+    named = create()
+    for again in (copy.deepcopy(named), pickle.loads(pickle.dumps(named))):
+        assert type(again) is ImageAttributes
+        assert again == named
 
 
 def test_a_file_is_written_with_them(tmp_path: Path) -> None:
@@ -86,9 +126,16 @@ def test_a_file_is_written_with_them(tmp_path: Path) -> None:
     with nd2watch.Nd2Writer(tmp_path / "a.nd2", attributes) as writer:
         writer.write_frame(np.zeros(attributes.shape, attributes.dtype))
     with nd2watch.Nd2Reader(tmp_path / "a.nd2") as reader:
-        assert reader.attributes == attributes.plain()
+        assert reader.attributes == attributes
+        assert attributes == reader.attributes
 
 
 def test_they_are_found_where_limnd2_has_them() -> None:
     assert nd2watch.attributes.ImageAttributes is ImageAttributes
-    assert issubclass(ImageAttributes, nd2watch.ImageAttributes)
+    assert nd2watch.ImageAttributes is ImageAttributes
+    assert issubclass(ImageAttributes, nd2watch.nd2.ImageAttributes)
+
+
+def test_those_of_the_package_are_constructed_too() -> None:
+    attributes = nd2watch.ImageAttributes(width=5, height=3, bits_in_memory=8, zlib_level=6)
+    assert (attributes.uiWidth, attributes.uiBpcSignificant, attributes.zlib_level) == (5, 8, 6)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nd2watch
+from nd2watch import ImageAttributes
 from nd2watch.errors import FormatError, OutputExists
 from nd2watch.experiment_factory import ExperimentFactory
 from nd2watch.nd2 import (
     Channel,
-    ImageAttributes,
     MaskLayer,
     Nd2Reader,
     Picture,
@@ -24,7 +24,6 @@ from nd2watch.nd2 import (
     TextInfo,
 )
 from nd2watch.nd2 import Nd2Writer as InOrderWriter
-from nd2watch.tools.attributes import ImageAttributes as NamedAttributes
 from nd2watch.tools.writer import Nd2Writer, WriterOptions
 from tests.nd2.builders import random_frames, slow
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tests.oracles import VendorSdk
 
 FRAMES = random_frames((6, 5, 7, 2), np.uint8)
-ATTRIBUTES = NamedAttributes.create(width=7, height=5, component_count=2, bits=8, sequence_count=6)
+ATTRIBUTES = ImageAttributes.create(width=7, height=5, component_count=2, bits=8, sequence_count=6)
 LOOPS = ExperimentFactory(t={"count": 3, "step": 150}, z={"count": 2, "step": 100})()
 PICTURE = Picture(channels=(Channel(name="A", color=0x0000FF), Channel(name="B")))
 PROVENANCE = Provenance(software="camera 1.0", sources_digest="")
@@ -73,7 +72,7 @@ def test_values_and_images_are_set_in_any_order(
                 writer.pictureMetadata = PICTURE
     assert writer.size == path.stat().st_size
     with Nd2Reader(path) as reader:
-        assert reader.attributes == ATTRIBUTES.plain()
+        assert reader.attributes == ATTRIBUTES
         assert reader.sizes == {"T": 3, "Z": 2, "C": 2, "Y": 5, "X": 7}
         assert reader.picture == PICTURE
     assert np.array_equal(frames_of(path), FRAMES)
@@ -178,7 +177,7 @@ def test_a_block_can_be_completed_early(tmp_path: Path) -> None:
 
 def test_attributes_can_be_stated_for_the_images_first(tmp_path: Path) -> None:
     path = tmp_path / "a.nd2"
-    first = NamedAttributes.create(width=7, height=5, component_count=2, bits=8, sequence_count=1)
+    first = ImageAttributes.create(width=7, height=5, component_count=2, bits=8, sequence_count=1)
     with Nd2Writer(path, chunker_kwargs={"with_image_attributes": first}) as writer:
         for number, frame in enumerate(FRAMES):
             writer.setImage(number, frame)
