@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import Experiment, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2.checks import check_finite
+from nd2watch.tools.checks import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
 ExperimentLevel = Experiment
 """The loops that a factory makes, by limnd2's name."""
 
-_UNKNOWN_STEP_UM: Final = 1.0
-
 Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenZStackLoop(ZStackLoop):
+    """Planes whose step is not stated: it is taken from the files if they tell it, else 1 um."""
 
 
 @dataclass(slots=True)
@@ -31,20 +36,24 @@ class TimeSettings:
     ----------
     count : int
         Time points; 0 for no loop.
-    step : float
-        Planned time from one to the next, ms.
+    step : float, optional
+        Planned time from one to the next, ms; 0 when it is not known.
     """
 
     count: int = 0
-    step: float = 0.0
+    step: float | None = 0.0
 
     def loop(self) -> TimeLoop:
-        """Return the loop, with the duration that is planned."""
-        return TimeLoop(
-            count=self.count,
-            period_ms=self.step,
-            duration_ms=max(self.count - 1, 0) * self.step,
-        )
+        """Return the loop, with the duration that is planned.
+
+        Raises
+        ------
+        FormatError
+            If a value is no number, or out of range.
+        """
+        check_finite(self, "step")
+        count, step = whole(self.count, "count"), self.step or 0.0
+        return TimeLoop(count=count, period_ms=step, duration_ms=max(count - 1, 0) * step)
 
 
 class MultipointSettings:
@@ -61,14 +70,19 @@ class MultipointSettings:
     ----------
     xcoords, ycoords : list of float
         Where the points are, um.
+
+    Raises
+    ------
+    FormatError
+        If there are no lists of points.
     """
 
     def __init__(
         self, count: int = 0, xcoords: Sequence[float] = (), ycoords: Sequence[float] = ()
     ) -> None:
         self._stated_count = count
-        self.xcoords = list(xcoords)
-        self.ycoords = list(ycoords)
+        self.xcoords = _listed(xcoords, "xcoords")
+        self.ycoords = _listed(ycoords, "ycoords")
 
     @property
     def count(self) -> int:
@@ -90,13 +104,15 @@ class MultipointSettings:
         Raises
         ------
         FormatError
-            If there are other numbers of X and of Y, or of points than are stated.
+            If there are other numbers of X and of Y, or of points than are stated, or a value is no
+            number.
         """
-        xs = self.xcoords or [0.0] * self.count
-        ys = self.ycoords or [0.0] * self.count
-        if not len(xs) == len(ys) == self.count:
+        count = whole(self.count, "count")
+        xs = _listed(self.xcoords, "xcoords") or [0.0] * count
+        ys = _listed(self.ycoords, "ycoords") or [0.0] * count
+        if not len(xs) == len(ys) == count:
             raise FormatError(
-                f"{self.count} positions are stated, and {len(xs)} X and {len(ys)} Y of points;"
+                f"{count} positions are stated, and {len(xs)} X and {len(ys)} Y of points;"
                 " state as many, or add the points alone"
             )
         return XYPosLoop(
@@ -114,7 +130,7 @@ class ZStackSettings:
         Planes; 0 for no loop.
     step : float, optional
         Distance of planes, um; below 0 when the first one is the highest. When left out it is
-        that which start and end make, else 1 um.
+        that which start and end make, else it is taken from the files.
     start, end : float, optional
         Z of the first and the last plane, um. Of these only distance and direction are stored:
         loops tell Z in relation to the home plane, the middle one.
@@ -126,29 +142,33 @@ class ZStackSettings:
     end: float | None = None
 
     def loop(self) -> ZStackLoop:
-        """Return the loop.
+        """Return the loop: an `OpenZStackLoop` when nothing tells the distance of planes.
 
         Raises
         ------
         FormatError
-            If the step is 0, or start, end, step and count contradict each other.
+            If the step is 0, start, end, step and count contradict each other, or a value is no
+            number.
         """
-        step = self._step_um()
+        check_finite(self, "step", "start", "end")
+        count = whole(self.count, "count")
+        step = self._step_um(count)
+        if step is None:
+            return OpenZStackLoop(count=count)
         if step == 0:
             raise FormatError("the Z step is 0 um; state the distance of planes, or leave it out")
-        return ZStackLoop(count=self.count, step_um=abs(step), bottom_to_top=not step < 0)
+        return ZStackLoop(count=count, step_um=abs(step), bottom_to_top=step > 0)
 
-    def _step_um(self) -> float:
-        """Return the distance of planes, below 0 when the first one is the highest."""
-        gaps = self.count - 1
+    def _step_um(self, count: int) -> float | None:
+        """Return the distance of planes, below 0 when the first one is the highest, if stated."""
         if self.start is None or self.end is None:
-            return _UNKNOWN_STEP_UM if self.step is None else self.step
-        rise = self.end - self.start
+            return self.step
+        gaps, rise = count - 1, self.end - self.start
         if self.step is None:
-            return rise / gaps if gaps > 0 else _UNKNOWN_STEP_UM
+            return rise / gaps if gaps > 0 else None
         if abs(abs(rise) - abs(self.step) * gaps) > abs(self.step) / 2:
             raise FormatError(
-                f"{self.count} planes with a step of {self.step:g} um do not reach from"
+                f"{count} planes with a step of {self.step:g} um do not reach from"
                 f" {self.start:g} to {self.end:g} um; leave out one of these"
             )
         return math.copysign(self.step, rise) if rise else self.step
@@ -209,3 +229,11 @@ def _settings(make: Callable[..., Settings], stated: int | Mapping[str, Any] | N
     if isinstance(stated, Mapping):
         return make(**stated)
     return make() if stated is None else make(count=stated)
+
+
+def _listed(points: Sequence[float], name: str) -> list[float]:
+    """Return the coordinates of points."""
+    is_list = hasattr(points, "__iter__") and not isinstance(points, str)
+    if not is_list or any(point is None for point in points):
+        raise FormatError(f"{name} is {points!r}; it must be a list of numbers")
+    return list(points)

@@ -12,6 +12,7 @@ import nd2watch
 from nd2watch.errors import FormatError
 from nd2watch.experiment_factory import ExperimentFactory, ExperimentLevel
 from nd2watch.nd2 import Experiment, StagePosition, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.tools.experiment_factory import OpenZStackLoop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,16 +118,63 @@ def test_distance_and_direction_of_planes_follow_from_what_is_stated(
 
 
 @pytest.mark.parametrize(
+    ("settings", "is_open"),
+    [
+        ({"count": 5}, True),
+        ({"count": 5, "start": 18}, True),
+        ({"count": 5, "end": 18}, True),
+        ({"count": 1, "start": 3, "end": 8}, True),
+        ({"count": 5, "step": 1}, False),
+        ({"count": 5, "start": 10, "end": 14}, False),
+    ],
+)
+def test_a_step_that_is_not_stated_is_left_open(settings: dict[str, Any], is_open: bool) -> None:
+    loop = z_loop(**settings)
+    assert isinstance(loop, OpenZStackLoop) is is_open
+    assert (loop.step_um, loop.bottom_to_top) == (1.0, True)
+
+
+def test_a_loop_with_an_open_step_is_written_as_1_um(tmp_path: Path) -> None:
+    attributes = nd2watch.ImageAttributes(width=4, height=3, frame_count=2)
+    path = tmp_path / "a.nd2"
+    with nd2watch.Nd2Writer(path, attributes, experiment=ExperimentFactory(z=2)()) as writer:
+        for _ in range(2):
+            writer.write_frame(np.zeros((3, 4), np.uint16))
+    with nd2watch.Nd2Reader(path) as reader:
+        assert reader.experiment.loops == (ZStackLoop(count=2, step_um=1.0),)
+
+
+def test_a_time_loop_without_a_step_has_no_period() -> None:
+    expected = Experiment(loops=(TimeLoop(count=4),))
+    assert ExperimentFactory(t=4)() == expected
+    assert ExperimentFactory(t={"count": 4, "step": None})() == expected
+
+
+@pytest.mark.parametrize(
     ("stated", "message"),
     [
         ({"z": {"count": 3, "step": 0}}, "the Z step is 0 um"),
         ({"z": {"count": 3, "start": 4, "end": 4}}, "the Z step is 0 um"),
-        ({"z": {"count": 3, "step": float("nan")}}, "step_um is nan"),
+        ({"z": {"count": 3, "step": float("nan")}}, "step is nan; it must be a finite number"),
+        ({"z": {"count": 3, "step": "1"}}, "step is '1'; it must be a finite number"),
+        ({"z": {"count": 3, "start": "0", "end": 9}}, "start is '0'; it must be a finite number"),
+        ({"z": {"count": 3, "start": 0, "end": [9]}}, r"end is \[9\]; it must be a finite number"),
+        ({"z": {"count": "3", "step": 1}}, "count is '3'; it must be a whole number"),
+        ({"z": 2.5}, "count is 2.5; it must be a whole number"),
         ({"z": {"count": 3, "step": 1, "start": 0, "end": 9}}, "3 planes with a step of 1 um do"),
         ({"z": -1}, "a loop of -1 planes"),
         ({"t": {"count": 3, "step": -5}}, "period and duration of a time loop"),
         ({"t": -1}, "a loop of -1 time points"),
         ({"t": 2.5}, "count is 2.5; it must be a whole number"),
+        ({"t": "3"}, "count is '3'; it must be a whole number"),
+        ({"t": [3]}, r"count is \[3\]; it must be a whole number"),
+        ({"t": {"count": 3, "step": "5"}}, "step is '5'; it must be a finite number"),
+        ({"m": "2"}, "count is '2'; it must be a whole number"),
+        ({"m": 1.5}, "count is 1.5; it must be a whole number"),
+        ({"m": {"xcoords": 5, "ycoords": [1]}}, "xcoords is 5; it must be a list of numbers"),
+        ({"m": {"xcoords": [1], "ycoords": "1"}}, "ycoords is '1'; it must be a list of numbers"),
+        ({"m": {"xcoords": [1], "ycoords": [None]}}, r"ycoords is \[None\]; it must be a list"),
+        ({"m": {"xcoords": ["a"], "ycoords": [1]}}, "x_um is 'a'"),
         ({"m": -1}, "-1 positions are stated"),
         ({"m": {"xcoords": [1, 2], "ycoords": [3]}}, "2 X and 1 Y of points"),
         ({"m": {"count": 3, "xcoords": [1, 2], "ycoords": [3, 4]}}, "3 positions are stated"),
@@ -137,6 +185,14 @@ def test_what_makes_no_loop_is_refused(stated: dict[str, Any], message: str) -> 
     with pytest.raises(FormatError, match=message) as caught:
         ExperimentFactory(**stated)()
     assert isinstance(caught.value, ValueError)
+
+
+def test_points_can_be_arrays() -> None:
+    points = np.array([[1.0, 2.0], [3.0, 4.0]])
+    experiment = ExperimentFactory(m={"xcoords": points[:, 0], "ycoords": points[:, 1]})()
+    assert experiment is not None
+    expected = (StagePosition(x_um=1, y_um=2), StagePosition(x_um=3, y_um=4))
+    assert experiment.loops == (XYPosLoop(positions=expected),)
 
 
 def test_a_setting_that_does_not_exist_is_refused() -> None:
