@@ -90,7 +90,7 @@ def convert(
     OSError
         If the disk is full or a file is not accessible.
     """
-    _refuse_source(plan, output)
+    refuse_source(plan, output)
     try:
         size = _write(plan, output, replace, threads, progress, cancelled)
     except OSError as error:
@@ -105,8 +105,14 @@ def convert(
     )
 
 
-def _refuse_source(plan: ConversionPlan, output: Path) -> None:
-    """Refuse to write over a source, which would be lost."""
+def refuse_source(plan: ConversionPlan, output: Path) -> None:
+    """Refuse to write over a source, which would be lost.
+
+    Raises
+    ------
+    OutputExists
+        If `output` is one of the sources of the plan, by whatever name.
+    """
     try:
         status = output.stat()
     except OSError:

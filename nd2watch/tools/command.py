@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nd2watch.convert import convert
+from nd2watch.convert.run import refuse_source
 from nd2watch.errors import LayoutError, Nd2WatchError, OutputExists
 from nd2watch.pending import PendingFile
 from nd2watch.tools.describe import describe_file, describe_plan, describe_sequence
@@ -82,6 +83,7 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
         convert(plan, target, replace=options.force, threads=options.threads, progress=progress)
     else:
         text = json.dumps(describe_plan(plan, options.folder), indent=2, allow_nan=False)
+        refuse_source(plan, target)
         with PendingFile(target, replace=options.force) as file:
             file.file.write(f"{text}\n".encode())
             file.sync()

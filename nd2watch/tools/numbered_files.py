@@ -179,15 +179,16 @@ def _place(path: Path, options: SequenceOptions) -> Place | None:
 
 def _check_output(options: SequenceOptions) -> None:
     """Refuse an output that would be taken for a source."""
-    if options.output is None or not _is_source(options.output.name, options):
+    target = options.output or options.description
+    if target is None or not _is_source(target.name, options):
         return
-    folder, output = options.folder.resolve(), options.output.resolve()
+    folder, output = options.folder.resolve(), target.resolve()
     deep = options.pattern.spans_folders
     is_inside = folder in output.parents if deep else folder == output.parent
     if is_inside and _place(options.folder / output.relative_to(folder), options) is not None:
         raise LayoutError(
-            f"{options.output} has the name of a source, as it matches {options.pattern.source!r};"
-            " choose another name, or another folder by --output_dir"
+            f"{target} has the name of a source, as it matches {options.pattern.source!r};"
+            " choose another name, or another folder"
         )
 
 

@@ -252,6 +252,19 @@ class TestOutput:
         with opened(convert_sequence_to_nd2_args([*again, "all"])) as file:
             assert {axis: file.sizes[axis] for axis in "TZC"} == {"T": 2, "Z": 2, "C": 2}
 
+    @pytest.mark.parametrize("name", ["t001_z1_dapi.tif", "twin.json"])
+    def test_a_description_never_replaces_a_source(
+        self, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_files(tmp_path / "in")
+        source = tmp_path / "in" / "t001_z1_dapi.tif"
+        before = source.read_bytes()
+        (tmp_path / "in" / "twin.json").hardlink_to(source)
+        words = [str(tmp_path / "in"), PATTERN, *GROUPS, "-f", "-j", name]
+        assert convert_sequence_to_nd2_cli(words) == 1
+        assert "source" in capsys.readouterr().err
+        assert source.read_bytes() == before
+
     @pytest.mark.parametrize("name", ["-j", "--json"])
     def test_json_describes_the_sequence_instead(self, tmp_path: Path, name: str) -> None:
         write_files(tmp_path / "in")
