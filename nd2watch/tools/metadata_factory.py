@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
+from nd2watch.errors import FormatError
 from nd2watch.nd2 import Channel, Modality, Optics, Picture, display_color
 from nd2watch.nd2.checks import check_kind
+from nd2watch.sources import ChannelInfo, OpticsInfo
+from nd2watch.tools.checks import whole
 from nd2watch.tools.words import color_of, modality_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
 PictureMetadata = Picture
 """What a factory makes, by limnd2's name."""
 
-_UNKNOWN: Final = (None, 0, -1)
+_UNKNOWN: Final = (0, -1)
 """How quantities are stated that are not known."""
+
+_OPTICS: Final = {
+    "magnification": "objective_magnification",
+    "numerical_aperture": "objective_numerical_aperture",
+    "immersion_index": "immersion_refractive_index",
+    "zoom": "zoom_magnification",
+}
+_LIGHT: Final = {
+    "excitation_nm": "excitation_wavelength",
+    "emission_nm": "emission_wavelength",
+    "pinhole_um": "pinhole_diameter",
+}
+"""Quantities, with the names of their settings."""
+
+_QUANTITIES: Final = {*_OPTICS.values(), *_LIGHT.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedPicture(Picture):
+    """A picture in which names, colours and modalities that were not stated are made up.
+
+    It can be written as it is. With what was stated alone, the rest can come from the files that
+    are converted. It equals no plain `Picture`.
+
+    Attributes
+    ----------
+    channel_infos : tuple of ChannelInfo
+        Only what was stated of each channel; optics where they are not those of the picture. Empty
+        when nothing was stated of channels.
+    """
+
+    channel_infos: tuple[ChannelInfo, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,35 +103,59 @@ class Plane:
     acquisition_time: datetime | None = None
 
     def stated(self) -> dict[str, Any]:
-        """Return the settings that are stated."""
+        """Return the settings that are stated and known."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        known = {n: _known(value) if n in _QUANTITIES else value for n, value in values.items()}
+        return {name: value for name, value in known.items() if value is not None}
 
     def optics(self) -> Optics:
         """Return what is known of objective and zoom."""
-        return Optics(
-            magnification=_known(self.objective_magnification),
-            numerical_aperture=_known(self.objective_numerical_aperture),
-            immersion_index=_known(self.immersion_refractive_index),
-            zoom=_known(self.zoom_magnification),
-        )
+        return Optics(**self._quantities(_OPTICS))
 
     def channel(self, index: int, count: int) -> Channel:
         """Return the channel, which is number `index` of `count`."""
+        for name in ("name", "camera_name", "microscope_name", "filter_name"):
+            check_kind(self, name, str | None)
         check_kind(self, "modality", str | Modality | None)
         check_kind(self, "acquisition_time", datetime | None)
-        modality = modality_of(self.modality) if isinstance(self.modality, str) else self.modality
+        color = self._color()
         return Channel(
             name=self.name or f"Channel {index + 1}",
-            color=display_color(index, count) if self.color in (None, "") else color_of(self.color),
-            modality=modality or Modality(0),
-            excitation_nm=_known(self.excitation_wavelength),
-            emission_nm=_known(self.emission_wavelength),
-            pinhole_um=_known(self.pinhole_diameter),
+            color=display_color(index, count) if color is None else color,
+            modality=self._modality(),
             camera=self.camera_name or "",
             microscope=self.microscope_name or "",
             optics=self.optics(),
+            **self._quantities(_LIGHT),
         )
+
+    def info(self, common: Optics) -> ChannelInfo:
+        """Return what is stated of the channel, with its optics if they are not `common`."""
+        optics = self.optics()
+        return ChannelInfo(
+            name=self.name or "",
+            color=self._color(),
+            modality=tuple(str(flag.name).lower() for flag in self._modality()),
+            camera=self.camera_name or "",
+            microscope=self.microscope_name or "",
+            optics=None if optics == common else OpticsInfo(**asdict(optics)),
+            **self._quantities(_LIGHT),
+        )
+
+    def _quantities(self, settings: Mapping[str, str]) -> dict[str, Any]:
+        """Return quantities by their names, None when they are unknown."""
+        return {name: _known(getattr(self, setting)) for name, setting in settings.items()}
+
+    def _color(self) -> int | None:
+        """Return the colour as 0xRRGGBB, None when it is not stated."""
+        if self.color is None or (isinstance(self.color, str) and not self.color):
+            return None
+        return color_of(self.color)
+
+    def _modality(self) -> Modality:
+        """Return the modality, without flags when it is unknown."""
+        modality = modality_of(self.modality) if isinstance(self.modality, str) else self.modality
+        return modality or Modality(0)
 
 
 class MetadataFactory:
@@ -119,6 +180,8 @@ class MetadataFactory:
 
     Raises
     ------
+    FormatError
+        If `planes` is no list of planes.
     TypeError
         If a setting is none of `Plane`.
     """
@@ -133,6 +196,8 @@ class MetadataFactory:
         self._common = Plane(**settings)
         self.planes: list[Plane] = []
         self.pixel_calibration = pixel_calibration
+        if not isinstance(planes, Iterable | None):
+            raise FormatError(f"planes is {planes!r}; it must be a list of planes")
         for plane in planes or ():
             self.addPlane(plane)
 
@@ -150,9 +215,16 @@ class MetadataFactory:
         -------
         Plane
             The channel, a copy that can be changed.
+
+        Raises
+        ------
+        FormatError
+            If `plane` is neither a plane nor a mapping.
+        TypeError
+            If a setting is none of `Plane`.
         """
-        given = plane if isinstance(plane, Plane) else Plane(**(plane or {}))
-        added = replace(self._common, **given.stated() | Plane(**settings).stated())
+        given = _plane({} if plane is None else plane)
+        added = self._completed(replace(given, **Plane(**settings).stated()))
         self.planes.append(added)
         return added
 
@@ -164,7 +236,7 @@ class MetadataFactory:
 
     def createMetadata(
         self, *, number_of_channels_fallback: int = 1, is_rgb_fallback: bool = False
-    ) -> Picture:
+    ) -> StatedPicture:
         """Return the channels, optics and pixel size.
 
         Quantities that all planes share are the picture's; planes that differ have theirs.
@@ -179,35 +251,53 @@ class MetadataFactory:
         Raises
         ------
         FormatError
-            If a word or number cannot be stored, or two planes have the same name.
+            If a word or number cannot be stored, a value is of a wrong kind, or two planes have the
+            same name.
         """
         is_rgb = is_rgb_fallback and not self.planes
-        planes = self.planes or self._usual(number_of_channels_fallback, is_rgb=is_rgb)
+        added = [self._completed(_plane(plane)) for plane in self.planes]
+        planes = added or self._usual(number_of_channels_fallback, is_rgb=is_rgb)
         channels = [plane.channel(index, len(planes)) for index, plane in enumerate(planes)]
         if is_rgb:
             channels = [replace(channel, component_count=3) for channel in channels]
-        return Picture(
+        optics = _common_optics([plane.optics() for plane in planes])
+        return StatedPicture(
             channels=tuple(channels),
-            optics=_common_optics([plane.optics() for plane in planes]),
+            optics=optics,
             pixel_size_um=_known(self.pixel_calibration),
             started=_earliest(planes),
+            channel_infos=tuple(plane.info(optics) for plane in added),
         )
 
-    def __call__(self) -> Picture:
+    def __call__(self) -> StatedPicture:
         """Return what `createMetadata` does."""
         return self.createMetadata()
+
+    def _completed(self, plane: Plane) -> Plane:
+        """Return a plane with what it does not state as it is stated for all."""
+        return replace(self._common, **plane.stated())
 
     def _usual(self, count: int, *, is_rgb: bool) -> list[Plane]:
         """Return the planes when none was added."""
         if is_rgb:
             return [replace(self._common, name="RGB", modality="Brightfield")]
+        count = whole(count, "number_of_channels_fallback")
         names = ["Mono"] if count == 1 else [f"Channel {n + 1}" for n in range(count)]
         return [replace(self._common, name=name, modality="Fluorescence") for name in names]
 
 
+def _plane(plane: Plane | Mapping[str, Any]) -> Plane:
+    """Return a plane, of its settings if these are given."""
+    if isinstance(plane, Mapping):
+        return Plane(**plane)
+    if not isinstance(plane, Plane):
+        raise FormatError(f"a plane is {plane!r}; it must be a Plane, or a mapping of its settings")
+    return plane
+
+
 def _known(value: float | None) -> float | None:
     """Return a quantity, None when it is stated as unknown."""
-    return None if value in _UNKNOWN else value
+    return None if isinstance(value, Real) and value in _UNKNOWN else value
 
 
 def _common_optics(optics: Sequence[Optics]) -> Optics:
@@ -220,4 +310,12 @@ def _common_optics(optics: Sequence[Optics]) -> Optics:
 def _earliest(planes: Sequence[Plane]) -> datetime | None:
     """Return when the first of the planes was taken, if that is known."""
     times = [plane.acquisition_time for plane in planes if plane.acquisition_time is not None]
-    return min((time if time.tzinfo else time.astimezone() for time in times), default=None)
+    return min((_with_zone(time) for time in times), default=None)
+
+
+def _with_zone(time: datetime) -> datetime:
+    """Return a time with its zone, the local one if it has none."""
+    try:
+        return time if time.tzinfo else time.astimezone()
+    except (OverflowError, ValueError, OSError) as error:
+        raise FormatError(f"acquisition_time is {time}; clocks do not reach it: {error}") from error

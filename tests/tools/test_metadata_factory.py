@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import nd2watch
 from nd2watch.errors import FormatError
 from nd2watch.metadata_factory import MetadataFactory, PictureMetadata, Plane
 from nd2watch.nd2 import Channel, Modality, Optics, Picture
+from nd2watch.sources import ChannelInfo, OpticsInfo
+from nd2watch.tools.metadata_factory import StatedPicture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +29,12 @@ def channel_of(**settings: Any) -> Channel:
     """Return the one channel of settings."""
     (channel,) = MetadataFactory([settings])().channels
     return channel
+
+
+def picture_of(factory: MetadataFactory) -> Picture:
+    """Return what a factory makes, without what was stated of it."""
+    made = factory()
+    return Picture(**{field.name: getattr(made, field.name) for field in fields(Picture)})
 
 
 def test_planes_are_given_as_keywords_mappings_or_values() -> None:
@@ -59,7 +68,7 @@ def test_every_setting_has_its_place() -> None:
         filter_name="FITC",
         acquisition_time=datetime(2024, 5, 6, 7, 8, tzinfo=UTC),
     )
-    assert factory() == Picture(
+    assert picture_of(factory) == Picture(
         channels=(
             Channel(
                 name="GFP",
@@ -97,6 +106,76 @@ def test_planes_with_other_optics_have_their_own() -> None:
     assert picture.channels[0].optics == Optics(magnification=40, immersion_index=1.5)
     assert picture.channels[1].optics == Optics(magnification=20, immersion_index=1.5)
     assert [channel.microscope for channel in picture.channels] == ["", "Ni"]
+
+
+def test_of_each_plane_only_what_was_stated_is_told() -> None:
+    factory = MetadataFactory(pixel_calibration=0.5)
+    factory.addPlane()
+    factory.addPlane(name="GFP", color=(0, 0, 0), modality="Confocal, Fluo")
+    factory.addPlane(modality="unknown", emission_wavelength=520, excitation_wavelength=-1)
+    factory.addPlane(name="DIA", pinhole_diameter=30, camera_name="C", microscope_name="M")
+    picture = factory.createMetadata()
+    assert isinstance(picture, StatedPicture)
+    assert picture.channel_infos == (
+        ChannelInfo(),
+        ChannelInfo(name="GFP", color=0, modality=("fluorescence", "laser_scan_confocal")),
+        ChannelInfo(emission_nm=520),
+        ChannelInfo(name="DIA", pinhole_um=30, camera="C", microscope="M"),
+    )
+    assert [channel.name for channel in picture.channels] == [
+        "Channel 1",
+        "GFP",
+        "Channel 3",
+        "DIA",
+    ]
+    assert picture.pixel_size_um == 0.5
+
+
+def test_what_the_factory_states_is_stated_of_every_plane() -> None:
+    factory = MetadataFactory([{"name": "A"}], camera_name="C", modality="DIC")
+    flags = ("brightfield", "dic", "camera")
+    assert factory().channel_infos == (ChannelInfo(name="A", camera="C", modality=flags),)
+
+
+def test_without_planes_nothing_is_stated_of_channels() -> None:
+    factory = MetadataFactory(camera_name="C", objective_magnification=20)
+    for options in ({}, {"number_of_channels_fallback": 3}, {"is_rgb_fallback": True}):
+        picture = factory.createMetadata(**options)
+        assert picture.channel_infos == ()
+        assert picture.optics == Optics(magnification=20)
+
+
+def test_optics_of_a_plane_are_told_where_they_are_not_those_of_all() -> None:
+    factory = MetadataFactory(objective_magnification=60, immersion_refractive_index=1.5)
+    factory.addPlane(name="A", zoom_magnification=2)
+    factory.addPlane(name="B", microscope_name="Ni")
+    factory.addPlane(name="C", objective_magnification=0, objective_numerical_aperture=1.2)
+    picture = factory()
+    assert picture.optics == Optics(magnification=60, immersion_index=1.5)
+    assert picture.channel_infos == (
+        ChannelInfo(name="A", optics=OpticsInfo(magnification=60, immersion_index=1.5, zoom=2)),
+        ChannelInfo(name="B", microscope="Ni"),
+        ChannelInfo(
+            name="C",
+            optics=OpticsInfo(magnification=60, immersion_index=1.5, numerical_aperture=1.2),
+        ),
+    )
+    for channel, info in zip(picture.channels, picture.channel_infos, strict=True):
+        own = None if info.optics is None else Optics(**asdict(info.optics))
+        assert channel.optics == own
+
+
+def test_planes_that_are_put_into_the_list_are_completed_as_added_ones() -> None:
+    factory = MetadataFactory(objective_magnification=60, camera_name="C")
+    factory.planes.append(Plane(name="A", zoom_magnification=2))
+    factory.addPlane(name="B").objective_magnification = None
+    assert factory().optics == Optics(magnification=60)
+    assert factory().channels[0].optics == Optics(magnification=60, zoom=2)
+    assert [channel.camera for channel in factory().channels] == ["C", "C"]
+
+
+def test_a_colour_can_be_an_array() -> None:
+    assert channel_of(color=np.array([0.0, 1.0, 0.0])).color == 0x00FF00
 
 
 def test_planes_can_be_changed_after_they_are_added() -> None:
@@ -137,7 +216,7 @@ def test_numbers_of_0_and_minus_1_are_unknown(unknown: float | None) -> None:
     )
     factory.addPlane(name="A", color="red")
     plain = Channel(name="A", color=0xFF0000, modality=Modality(0))
-    assert factory() == Picture(channels=(plain,))
+    assert picture_of(factory) == Picture(channels=(plain,))
 
 
 @pytest.mark.parametrize("word", [None, "", "Unknown", "undefined"])
@@ -201,11 +280,51 @@ def test_a_time_without_a_zone_is_local() -> None:
         ({"objective_magnification": "60x"}, "magnification of the optics is '60x'"),
         ({"acquisition_time": "today"}, "acquisition_time is 'today'"),
         ({"name": "a\0b"}, r"a channel's name .* U\+0000"),
+        ({"name": 1}, "name is 1; it must be str"),
+        ({"camera_name": 1}, "camera_name is 1; it must be str"),
+        ({"microscope_name": ["M"]}, r"microscope_name is \['M'\]; it must be str"),
+        ({"filter_name": 5}, "filter_name is 5; it must be str"),
+        ({"emission_wavelength": [520]}, r"emission_nm of channel Channel 1 is \[520\]"),
+        ({"zoom_magnification": np.ones(2)}, "zoom of the optics is"),
+        ({"color": 0}, "0 is no colour"),
+        ({"acquisition_time": datetime(1, 1, 1)}, "acquisition_time is 0001-01-01"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(FormatError, match=message):
         MetadataFactory([settings])()
+
+
+@pytest.mark.parametrize(
+    ("planes", "message"),
+    [
+        ({"name": "A"}, "a plane is 'name'; it must be a Plane, or a mapping of its settings"),
+        (["A"], "a plane is 'A'; it must be a Plane"),
+        (5, "planes is 5; it must be a list"),
+        (Plane(name="A"), r"planes is Plane\(name='A', .*; it must be a list"),
+    ],
+)
+def test_what_is_no_list_of_planes_is_refused(planes: Any, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        MetadataFactory(planes)
+
+
+def test_what_is_no_plane_is_refused_where_it_is_used() -> None:
+    factory = MetadataFactory()
+    factory.planes.append("A")  # type: ignore[arg-type]
+    with pytest.raises(FormatError, match="a plane is 'A'"):
+        factory()
+
+
+@pytest.mark.parametrize("count", ["3", 1.5, None])
+def test_a_number_of_channels_that_is_none_is_refused(count: Any) -> None:
+    with pytest.raises(FormatError, match=r"number_of_channels_fallback is .* a whole number"):
+        MetadataFactory().createMetadata(number_of_channels_fallback=count)
+
+
+def test_a_pixel_size_that_is_no_number_is_refused() -> None:
+    with pytest.raises(FormatError, match=r"pixel_size_um of the picture is '0\.5'"):
+        MetadataFactory(pixel_calibration="0.5")()  # type: ignore[arg-type]
 
 
 def test_two_planes_of_one_name_are_refused() -> None:
@@ -232,7 +351,7 @@ def test_readers_show_what_a_factory_made(vendor_sdk: VendorSdk, tmp_path: Path)
     with nd2watch.Nd2Writer(path, attributes, picture=factory()) as writer:
         writer.write_frame(np.zeros((3, 4, 2), np.uint16))
     with nd2watch.Nd2Reader(path) as reader:
-        assert reader.picture == factory()
+        assert reader.picture == picture_of(factory)
     with nd2.ND2File(path) as file:
         assert file.voxel_size()[:2] == (0.25, 0.25)
         first, second = file.metadata.channels  # type: ignore[misc]
