@@ -74,7 +74,7 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
     sequence = collect_numbered(options)
     plan = sequence.plan()
     if sequence.passed_over:
-        messages.say("warning", f"files that do not match, passed over: {sequence.passed_over}")
+        messages.say("warning", f"files passed over: {sequence.passed_over}")
     for note in plan.assumptions:
         messages.say("warning", note)
     if options.json_logs:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import ConversionPlan, StatedMetadata, plan_frames
 from nd2watch.convert.places import bottom_to_top
-from nd2watch.errors import LayoutError, SequenceIncomplete
+from nd2watch.errors import AxisUnclear, LayoutError, SequenceIncomplete
 from nd2watch.experiment import AXES, FrameGrid, join_files
-from nd2watch.tools.numbered_files import find_numbered, listed, name_of
+from nd2watch.tools.label_notes import notes_on_labels
+from nd2watch.tools.numbered_files import find_numbered, links_note, listed, name_of
 from nd2watch.tools.plate import plate_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from nd2watch.nd2 import Well, WellPlate
     from nd2watch.sources import ChannelInfo
@@ -44,7 +45,9 @@ class FolderSequence:
     file_count : int
         Files that match.
     passed_over : int
-        Files with the right ending that do not match.
+        Files with the right ending that do not match, and links.
+    notes : tuple of str
+        What people may want to look at.
     channels : mapping from str to ChannelInfo
         What is stated of channels, by the names that they have.
     plate : WellPlate or None
@@ -59,6 +62,7 @@ class FolderSequence:
     missing_count: int
     file_count: int
     passed_over: int
+    notes: tuple[str, ...]
     channels: Mapping[str, ChannelInfo]
     plate: WellPlate | None
     wells: tuple[Well, ...]
@@ -97,7 +101,7 @@ class FolderSequence:
     def _stated(self) -> StatedMetadata:
         """Return what the user states."""
         options = self.options
-        notes = []
+        notes = [*self.notes]
         if self.plate is not None and not options.plate.is_stated:
             notes.append(f"positions are taken for wells of a {self.plate.name}")
         return StatedMetadata(
@@ -127,7 +131,12 @@ def collect_numbered(options: SequenceOptions) -> FolderSequence:
     """
     found = find_numbered(options)
     joined = AXES if options.flatten else ()
-    grid = bottom_to_top(join_files(found.by_name, found.names, pages=options.pages, joined=joined))
+    try:
+        grid = join_files(found.by_name, found.names, pages=options.pages, joined=joined)
+    except AxisUnclear as error:
+        how = "--extra-dimension names it, --flatten_duplicates allows it"
+        raise AxisUnclear(f"{error} ({how})") from error
+    grid = bottom_to_top(grid, StatedMetadata(calibration=options.calibration))
     channels = _stated_channels(grid, options)
     plate, wells = plate_of(
         _positions(grid, found), options.plate, columns_first=options.pattern.has_grid
@@ -138,11 +147,19 @@ def collect_numbered(options: SequenceOptions) -> FolderSequence:
         missing=tuple(islice(found.missing, _MOST_LISTED)),
         missing_count=found.missing_count,
         file_count=len(found.files),
-        passed_over=found.passed_over,
+        passed_over=found.passed_over + found.links,
+        notes=tuple(_notes(found, options)),
         channels=channels,
         plate=plate,
         wells=wells,
     )
+
+
+def _notes(found: NumberedFiles, options: SequenceOptions) -> Iterator[str]:
+    """Yield what people may want to look at in the folder."""
+    if found.links:
+        yield links_note(found.links)
+    yield from notes_on_labels(found.labels, options.pattern.groups)
 
 
 def _positions(grid: FrameGrid, found: NumberedFiles) -> list[Labels]:

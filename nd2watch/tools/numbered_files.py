@@ -46,6 +46,8 @@ class NumberedFiles:
         The labels on each axis (t, p, z, c), in their order.
     passed_over : int
         Files with the right ending that do not match.
+    links : int
+        Links that are not followed.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class NumberedFiles:
     files: Mapping[Place, FrameFile]
     labels: tuple[list[Labels], ...]
     passed_over: int
+    links: int
 
     def __post_init__(self) -> None:
         for axis, labels in zip(AXES, self.labels, strict=True):
@@ -104,21 +107,30 @@ def find_numbered(options: SequenceOptions) -> NumberedFiles:
     """
     _check_output(options)
     files, passed_over = _matching(options)
+    links = _link_count(options)
     if not files:
         raise LayoutError(
             f"no file in {options.folder} that ends with {' or '.join(options.suffixes)} matches"
             f" {options.pattern.source!r}; {passed_over} such files do not match"
+            + f"; {links_note(links)}"
+            * bool(links)
         )
     return NumberedFiles(
         files=files,
         labels=tuple(_labels(number, files, options) for number in range(len(AXES))),
         passed_over=passed_over,
+        links=links,
     )
 
 
 def name_of(labels: Labels) -> str:
     """Return the name of a point, from the labels of one group or of several."""
     return "_".join(labels)
+
+
+def links_note(count: int) -> str:
+    """Return that links are not followed."""
+    return f"{count} links are not followed" if count > 1 else f"{count} link is not followed"
 
 
 def listed(texts: Sequence[str], count: int) -> str:
@@ -158,6 +170,16 @@ def _named_alike(options: SequenceOptions) -> list[Path]:
     near = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
     paths = list_files(folder) if options.pattern.spans_folders else near
     return sorted(path for path in paths if _is_source(path.name, options))
+
+
+def _link_count(options: SequenceOptions) -> int:
+    """Return how many links have the right ending, or are to a folder that would be searched."""
+    folder, deep = options.folder, options.pattern.spans_folders
+    entries = folder.rglob("*") if deep else folder.iterdir()
+    return sum(
+        path.is_symlink() and (_is_source(path.name, options) or (deep and path.is_dir()))
+        for path in entries
+    )
 
 
 def _is_source(name: str, options: SequenceOptions) -> bool:

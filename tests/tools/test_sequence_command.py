@@ -298,7 +298,7 @@ class TestMessages:
         out, err = capsys.readouterr()
         assert err == ""
         *notes, last = out.splitlines()
-        assert notes[0] == "note: files that do not match, passed over: 1"
+        assert notes[0] == "note: files passed over: 1"
         assert "note: the pixel size is unknown; the file is not calibrated" in notes
         assert last == f"{path} is written"
 
