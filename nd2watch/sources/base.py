@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from nd2watch.sources.values import (
+    MOST,
+    distinct,
+    known_moment,
+    known_size,
+    known_stage_um,
+    known_time_ms,
+    plain_text,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,55 +25,27 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from nd2watch.sources.files import FileKey
+    from nd2watch.sources.values import Stage
 
 PAGES: Final = "?"
 """Axis of the planes in a file that does not say what they are."""
 
-_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-
-def above_zero(value: object) -> float | None:
-    """Return a number of a header as float, None when it is none, not finite, or not above 0."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if 0 < number < math.inf else None
-
-
-def finite(value: object) -> float | None:
-    """Return a number of a header as float, None when it is none or not finite."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def plain_text(text: object) -> str:
-    """Return a text of a header on one line, without control characters; empty for no text."""
-    return _NO_TEXT.sub(" ", text).strip() if isinstance(text, str) else ""
-
-
-def _clean(value: ChannelInfo | OpticsInfo) -> None:
-    """Make texts plain, and numbers that are not above 0 unknown."""
+def _clean(value: ChannelInfo | OpticsInfo | PlaneInfo | SourceInfo) -> None:
+    """Make texts plain, and sizes that cannot be unknown."""
     for each in fields(value):
         found = getattr(value, each.name)
         if isinstance(found, str):
             object.__setattr__(value, each.name, plain_text(found))
-        elif each.name not in ("color", "modality", "optics"):
-            object.__setattr__(value, each.name, above_zero(found))
+        elif each.name in MOST:
+            object.__setattr__(value, each.name, known_size(each.name, found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpticsInfo:
     """What a file tells of the optics; None or empty where it tells nothing.
 
-    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
+    Numbers that cannot be are taken as unknown, characters that are no text as blanks.
 
     Attributes
     ----------
@@ -92,7 +73,7 @@ class OpticsInfo:
 class ChannelInfo:
     """What a file tells of one channel; None or empty where it tells nothing.
 
-    Numbers that are not above 0 are taken as unknown, characters that are no text as blanks.
+    Numbers that cannot be are taken as unknown, characters that are no text as blanks.
 
     Attributes
     ----------
@@ -135,7 +116,7 @@ class ChannelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneInfo:
-    """What a file tells of one plane; None where it tells nothing.
+    """What a file tells of one plane; None where it tells nothing, or what cannot be.
 
     Attributes
     ----------
@@ -151,8 +132,14 @@ class PlaneInfo:
 
     acquired: datetime | None = None
     time_ms: float | None = None
-    stage_um: tuple[float, float, float | None] | None = None
+    stage_um: Stage | None = None
     exposure_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        _clean(self)
+        object.__setattr__(self, "acquired", known_moment(self.acquired))
+        object.__setattr__(self, "time_ms", known_time_ms(self.time_ms))
+        object.__setattr__(self, "stage_um", known_stage_um(self.stage_um))
 
 
 _UNKNOWN_PLANE: Final = PlaneInfo()
@@ -179,6 +166,7 @@ class SourceInfo:
         One for each point of axis ``c``, one for all planes without such an axis, or none.
     positions : tuple of str
         Names of the points of axis ``p``, of the one position without such an axis, or none.
+        Those that repeat are numbered; they are left out where all are the same.
     optics : OpticsInfo
         The optics.
     pixel_size_um : float, optional
@@ -193,6 +181,8 @@ class SourceInfo:
         One for each plane, or none.
     bits_significant : int, optional
         Bits of a sample that the camera fills, where it is known that others are zero.
+    z_falls : bool
+        The planes of axis ``z`` go downwards, where stage positions do not tell it.
     tail_is_zero : bool
         The end of the pixel data is all zero, as in a file that is not filled yet.
     """
@@ -211,13 +201,16 @@ class SourceInfo:
     started: datetime | None = None
     planes: tuple[PlaneInfo, ...] = ()
     bits_significant: int | None = None
+    z_falls: bool = False
     tail_is_zero: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("pixel_size_um", "z_step_um", "period_ms"):
-            object.__setattr__(self, name, above_zero(getattr(self, name)))
+        _clean(self)
+        object.__setattr__(self, "started", known_moment(self.started))
         object.__setattr__(self, "axes", tuple((a, n) for a, n in self.axes if n > 1))
-        object.__setattr__(self, "positions", tuple(plain_text(name) for name in self.positions))
+        object.__setattr__(
+            self, "positions", distinct([plain_text(name) for name in self.positions])
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -247,13 +240,6 @@ class SourceInfo:
     def plane(self, index: int) -> PlaneInfo:
         """Return what the file tells of a plane."""
         return self.planes[index] if self.planes else _UNKNOWN_PLANE
-
-    def index_of(self, place: dict[str, int]) -> int:
-        """Return the number of the plane at a place, given by the point on each axis."""
-        index = 0
-        for axis, size in self.axes:
-            index = index * size + place.get(axis, 0)
-        return index
 
     def place_of(self, index: int) -> dict[str, int]:
         """Return the point on each axis at which a plane is."""
@@ -320,10 +306,7 @@ class SourcePlane:
         time_ms, started = self.info.time_ms, self.file.info.started
         if self.info.acquired is not None or time_ms is None or started is None:
             return self.info.acquired
-        try:
-            return started + timedelta(milliseconds=time_ms)
-        except OverflowError:
-            return None
+        return known_moment(started + timedelta(milliseconds=time_ms))
 
     @property
     def channel(self) -> ChannelInfo:

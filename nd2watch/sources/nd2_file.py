@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,27 +13,18 @@ from nd2watch.errors import FormatError, FrameIncomplete, FrameUnreadable
 from nd2watch.nd2 import FrameMetadata, Modality, Nd2Reader, TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.spec import CHUNK_MAGIC
-from nd2watch.sources.base import (
-    PAGES,
-    ChannelInfo,
-    OpticsInfo,
-    PlaneInfo,
-    SourceInfo,
-    above_zero,
-)
+from nd2watch.sources.base import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo
 from nd2watch.sources.files import FileKey, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
     from typing import BinaryIO
 
     import numpy.typing as npt
 
     from nd2watch.nd2 import Channel, Experiment, Optics, Picture
-
-    Stage = tuple[float, float, float | None]
+    from nd2watch.sources.values import Stage
 
 _START: Final = CHUNK_MAGIC.to_bytes(4, "little")
 
@@ -230,13 +220,11 @@ def _period_ms(reader: Nd2Reader) -> float | None:
 
 def _frames(reader: Nd2Reader) -> Iterator[PlaneInfo]:
     """Yield what is recorded for each frame, nothing when the records are damaged."""
-    started = reader.picture.started
     for index, row in enumerate(_recorded(reader)):
         yield PlaneInfo(
-            acquired=_after(started, row.time_ms) if started else None,
             time_ms=row.time_ms,
             stage_um=_recorded_stage_um(row) or _planned_stage_um(reader.experiment, index),
-            exposure_ms=above_zero(row.exposure_ms),
+            exposure_ms=row.exposure_ms,
         )
 
 
@@ -247,14 +235,6 @@ def _recorded(reader: Nd2Reader) -> list[FrameMetadata]:
     with contextlib.suppress(FormatError):
         return [FrameMetadata(time_ms=time_ms) for time_ms in reader.frame_times_ms.tolist()]
     return []
-
-
-def _after(started: datetime, time_ms: float) -> datetime | None:
-    """Return a time after the start, None beyond the calendar."""
-    try:
-        return started + timedelta(milliseconds=time_ms)
-    except OverflowError:
-        return None
 
 
 def _recorded_stage_um(row: FrameMetadata) -> Stage | None:

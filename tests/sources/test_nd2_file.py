@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,10 +101,8 @@ def test_everything_that_a_source_can_tell_is_told(tmp_path: Path) -> None:
     assert (info.pixel_size_um, info.z_step_um, info.period_ms) == (0.108, 0.5, 1000.0)
     assert (info.started, info.bits_significant) == (STARTED, 12)
     for index in range(24):
-        time_ms = 250.0 + 100.0 * (index // 2)
         assert info.plane(index) == PlaneInfo(
-            acquired=STARTED + timedelta(milliseconds=time_ms),
-            time_ms=time_ms,
+            time_ms=250.0 + 100.0 * (index // 2),
             stage_um=(0.5 * (index // 2), -3.0, 7.0),
             exposure_ms=11.0,
         )
@@ -213,14 +211,14 @@ def test_positions_that_are_all_zero_are_unknown(tmp_path: Path) -> None:
     assert [plane.stage_um for plane in info.planes] == [None, None]
 
 
-def test_a_time_beyond_the_calendar_is_known_only_relatively(tmp_path: Path) -> None:
+def test_a_time_beyond_the_calendar_is_unknown(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.nd2",
         random_frames((1, 4, 5, 1)),
         picture=Picture(channels=CHANNELS[:1], started=STARTED),
-        rows=[FrameMetadata(time_ms=1e300)],
+        rows=[FrameMetadata(time_ms=1e300, x_um=1e300, y_um=0.0)],
     )
-    assert open_frame(path).info.plane(0) == PlaneInfo(time_ms=1e300)
+    assert open_frame(path).info.plane(0) == PlaneInfo()
 
 
 def test_a_file_with_missing_frames_is_refused(tmp_path: Path) -> None:

@@ -422,10 +422,10 @@ def test_planes_tell_time_exposure_and_stage_position(tmp_path: Path) -> None:
     info = info_of(tmp_path, document, 2)
     assert info.started == datetime(2024, 11, 4, 9, 38, 7, 947510, UTC)
     assert info.period_ms == pytest.approx(6000)
-    stage = (1000.0, 2.0, pytest.approx(3.0))
+    stage = (1000.0, 2.0, 3.0)
     assert info.planes == (
-        PlaneInfo(time_ms=0.0, exposure_ms=20.0, stage_um=stage),  # type: ignore[arg-type]
-        PlaneInfo(time_ms=500.0, exposure_ms=21.0, stage_um=stage),  # type: ignore[arg-type]
+        PlaneInfo(time_ms=0.0, exposure_ms=20.0, stage_um=stage),
+        PlaneInfo(time_ms=500.0, exposure_ms=21.0, stage_um=stage),
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.sources.base import ChannelInfo, OpticsInfo, above_zero, finite
+from nd2watch.sources.base import ChannelInfo, OpticsInfo
+from nd2watch.sources.values import above_zero, finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,13 @@ import czifile
 import numpy as np
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources.base import ChannelInfo, PlaneInfo, SourceInfo, finite
+from nd2watch.sources.base import ChannelInfo, PlaneInfo, SourceInfo
 from nd2watch.sources.czi.blocks import Block, arrange
 from nd2watch.sources.czi.metadata import Document, Scene, Tags, read_document, read_tags
 from nd2watch.sources.czi.pixels import COMPRESSIONS, PLAIN, decode_tile
 from nd2watch.sources.czi.segments import Segments, in_parts
 from nd2watch.sources.records import unless_damaged
+from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from nd2watch.sources.base import ChannelInfo, OpticsInfo, above_zero, finite
+from nd2watch.sources.base import ChannelInfo, OpticsInfo
+from nd2watch.sources.values import above_zero, finite
 
 Settings = Mapping[str, Mapping[str, Any]]
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from nd2watch.sources.base import PAGES, ChannelInfo, above_zero
+from nd2watch.sources.base import PAGES, ChannelInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
 from nd2watch.sources.tiff.units import distance_um, length_um
+from nd2watch.sources.values import above_zero
 
 if TYPE_CHECKING:
     from nd2watch.sources.tiff.pages import Pages

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, above_zero, finite
+from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
@@ -19,6 +19,7 @@ from nd2watch.sources.tiff.units import (
     length_um,
     magnification_of,
 )
+from nd2watch.sources.values import above_zero, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, finite
+from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known, parse_xml
 from nd2watch.sources.tiff.stacks import Stack, grid_of_stack
@@ -17,6 +17,7 @@ from nd2watch.sources.tiff.units import (
     magnification_of,
     moment,
 )
+from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

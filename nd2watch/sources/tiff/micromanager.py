@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import tifffile
 
-from nd2watch.sources.base import ChannelInfo, PlaneInfo, finite
+from nd2watch.sources.base import ChannelInfo, PlaneInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_places
 from nd2watch.sources.tiff.units import distance_um, moment
+from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
     from nd2watch.sources.tiff.pages import Pages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo, finite
+from nd2watch.sources.base import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.known import Known, parse_xml
 from nd2watch.sources.tiff.ome_planes import (
     Image,
@@ -17,6 +17,7 @@ from nd2watch.sources.tiff.ome_planes import (
     whole,
 )
 from nd2watch.sources.tiff.units import duration_ms, length_um, moment
+from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from nd2watch.sources.base import PAGES, ChannelInfo, PlaneInfo, finite
+from nd2watch.sources.base import PAGES, ChannelInfo, PlaneInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.metaseries import camera_of, exposure_ms, optics_of
 from nd2watch.sources.tiff.stacks import Stack
 from nd2watch.sources.tiff.units import length_um
+from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
     from nd2watch.sources.tiff.pages import Pages

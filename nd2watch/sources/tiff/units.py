@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from nd2watch.sources.base import finite
+from nd2watch.sources.values import finite
 
 _UM: Final = {
     **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometer"), 1.0),
