@@ -93,7 +93,8 @@ class NpySource:
         count = math.prod(self.info.shape)
         if self._is_fortran:
             if plane not in self._gathered:
-                self._gathered = dict(self._gather(plane))
+                self._gathered.clear()  # before there is another run in memory
+                self._gathered.update(self._gather(plane))
             return self._gathered.pop(plane).copy().reshape(self.info.shape[::-1]).T
         pixels = self._samples(plane * count, count)
         return pixels.astype(self.info.dtype, copy=False).reshape(self.info.shape)
