@@ -6,10 +6,12 @@
     ├── ConfigError          the configuration cannot be used            exit 78
     ├── SourceError          a frame file cannot be used                 exit 1
     │   ├── FrameIncomplete  ... yet: it is still being written          exit 75, retryable
+    │   │   └── FrameMissing     ... it is not there
     │   ├── FrameUnreadable  ... it is not a usable image
     │   ├── FrameMismatch    ... its size or dtype differs from the rest
     │   └── SourceChanged    ... it changed while it was converted       exit 75, retryable
     ├── LayoutError          file names do not fit the layout            exit 1
+    │   ├── AxisUnclear      the place of planes in a file is not clear
     │   └── SequenceIncomplete  frames are missing
     ├── FormatError          an ND2 file or value breaks the format      exit 1
     ├── ConversionError      a conversion cannot be finished             exit 1
@@ -72,6 +74,10 @@ class FrameIncomplete(SourceError):
     retryable = True
 
 
+class FrameMissing(FrameIncomplete, FileNotFoundError):
+    """A frame file is not there."""
+
+
 class FrameUnreadable(SourceError):
     """A frame file is not an image that nd2watch can convert."""
 
@@ -89,6 +95,10 @@ class SourceChanged(SourceError):
 
 class LayoutError(Nd2WatchError, ValueError):
     """File names do not fit the configured layout."""
+
+
+class AxisUnclear(LayoutError):
+    """The place of planes in a file is not told, or told twice."""
 
 
 class SequenceIncomplete(LayoutError):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 if sys.platform != "win32":
     import fcntl
+    import resource
+
+_OPEN_FILES_WANTED = 8192
+_OPEN_FILES_AT_LEAST = 256  # what every system allows
 
 # Errors by which a file system says that it has no hard links.
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -143,6 +147,23 @@ def _publish_by_claim(temporary: Path, final: Path) -> None:
     except OSError:
         final.unlink()
         raise
+
+
+def open_files_allowed() -> int:
+    """Return how many files may be open at once, after asking the system for more of them."""
+    if sys.platform == "win32":
+        return _OPEN_FILES_AT_LEAST
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = (
+            _OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES_WANTED)
+        )
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    except (OSError, ValueError):
+        return _OPEN_FILES_AT_LEAST
+    return _OPEN_FILES_WANTED if soft == resource.RLIM_INFINITY else soft
 
 
 def watch_limit_hint(error: OSError) -> str:

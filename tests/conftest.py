@@ -6,11 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.oracles import VendorSdk, load_vendor_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("tests", derandomize=True, deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Final
@@ -12,14 +13,16 @@ from nd2watch.nd2 import Channel, Modality, Optics, display_color, wavelength_co
 from nd2watch.sources import ChannelInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nd2watch.convert.stated import StatedMetadata
     from nd2watch.experiment import FrameGrid
     from nd2watch.sources import SourcePlane
 
 _COMPLETED: Final = ("excitation_nm", "emission_nm", "exposure_ms", "pinhole_um")
+_OBJECTIVE: Final = ("objective_name", "magnification", "numerical_aperture", "immersion_index")
 _CHANNELS: Final = 3
+_LISTED: Final = 5
 
 
 def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
@@ -40,26 +43,38 @@ def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
     if stated.optics != Optics():  # they are those of all channels
         found = [replace(info, optics=None) for info in found]
     rgb = grid.first.file.info.rgb
+    given = stated.channels or stated.channel_infos
+    if given and len(given) != count:
+        names = ", ".join(channel.name for channel in given)
+        raise LayoutError(f"{len(given)} channels are stated ({names}), the files have {count}")
     if not stated.channels:
-        infos = [_merged(label, info, stated) for label, info in zip(labels, found, strict=True)]
+        owns = stated.channel_infos or [
+            _stated(n, i, stated) for n, i in zip(labels, found, strict=True)
+        ]
+        infos = [
+            _merged(label, info, own, stated.pinhole_um)
+            for label, info, own in zip(labels, found, owns, strict=True)
+        ]
         channels = _distinct(
             [_channel(info, number, count, rgb=rgb) for number, info in enumerate(infos)]
         )
-    elif len(stated.channels) == count:
+    else:
         channels = [
             _completed(channel, info) for channel, info in zip(stated.channels, found, strict=True)
         ]
-    else:
-        names = ", ".join(channel.name for channel in stated.channels)
-        raise LayoutError(
-            f"{len(stated.channels)} channels are stated ({names}), the files have {count}"
-        )
     return tuple(replace(channel, component_count=3) if rgb else channel for channel in channels)
 
 
 def optics_of(grid: FrameGrid, stated: StatedMetadata) -> Optics:
-    """Return the optics: each quantity that is not stated is that of the first file."""
-    found = grid.first.file.info.optics
+    """Return the optics: each quantity that is not stated is that of the first file.
+
+    Where another objective is stated than that of the file, nothing of that one is taken.
+    """
+    found = Optics(**asdict(grid.first.file.info.optics))
+    if any(
+        getattr(stated.optics, name) not in (None, "", getattr(found, name)) for name in _OBJECTIVE
+    ):
+        found = Optics(zoom=found.zoom)
     return Optics(
         **{
             each.name: getattr(stated.optics, each.name) or getattr(found, each.name)
@@ -81,10 +96,26 @@ def _info(plane: SourcePlane | None) -> ChannelInfo:
     return info if info.exposure_ms else replace(info, exposure_ms=plane.info.exposure_ms)
 
 
-def _merged(label: str, info: ChannelInfo, stated: StatedMetadata) -> ChannelInfo:
+def differing_names(grid: FrameGrid) -> Iterator[str]:
+    """Yield a note on each channel whose files have different names for it."""
+    for number in range(len(grid.labels[_CHANNELS])):
+        planes = (frame[number] for frame in grid.frames)
+        names = dict.fromkeys(plane.channel.name for plane in planes if plane is not None)
+        if len(names) > 1:
+            shown = ", ".join(repr(name) for name in itertools.islice(names, _LISTED))
+            yield f"files differ in the name of channel {number + 1} ({shown}); the first counts"
+
+
+def _stated(label: str, info: ChannelInfo, stated: StatedMetadata) -> ChannelInfo:
+    """Return what is stated of a channel by its name in file names or files."""
+    return stated.channel_info.get(label) or stated.channel_info.get(info.name) or ChannelInfo()
+
+
+def _merged(
+    label: str, info: ChannelInfo, own: ChannelInfo, pinhole_um: float | None
+) -> ChannelInfo:
     """Return what a file tells of a channel, with what is stated of it in its place."""
     told = replace(info, name=info.name if label.isdecimal() or not label else label)
-    own = stated.channel_info.get(label) or stated.channel_info.get(info.name) or ChannelInfo()
     known = {each.name: getattr(own, each.name) or getattr(told, each.name) for each in fields(own)}
     if own.color is not None:  # black is 0
         known["color"] = own.color
@@ -92,7 +123,7 @@ def _merged(label: str, info: ChannelInfo, stated: StatedMetadata) -> ChannelInf
         **known
         | {
             "name": own.name or told.name or (f"Channel {label}" if label else ""),
-            "pinhole_um": stated.pinhole_um or told.pinhole_um,
+            "pinhole_um": pinhole_um or own.pinhole_um or told.pinhole_um,
         }
     )
 
@@ -118,6 +149,8 @@ def _color(info: ChannelInfo, usual: int) -> int:
 def _completed(channel: Channel, info: ChannelInfo) -> Channel:
     """Return a channel with what it leaves open taken from a file."""
     known = {name: getattr(info, name) for name in _COMPLETED if getattr(channel, name) is None}
+    if not channel.modality:
+        known["modality"] = _modality(info.modality)
     told = None if info.optics is None else Optics(**asdict(info.optics))
     return replace(
         channel,

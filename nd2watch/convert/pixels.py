@@ -97,7 +97,7 @@ def read_frames(plan: ConversionPlan, threads: int = 1) -> Generator[Pixels]:
                 yield read_components(planes, plan.attributes, reader)
         return
     ahead = max(1, min(_AHEAD * threads, _WAITING_BYTES // plan.attributes.frame_size))
-    readers = _Readers()
+    readers = _Readers(threads)
     with readers.closing, ThreadPoolExecutor(threads, "frame reader") as pool:
         waiting: deque[Future[Pixels]] = deque()
         try:
@@ -114,14 +114,20 @@ def read_frames(plan: ConversionPlan, threads: int = 1) -> Generator[Pixels]:
 class _Readers:
     """A reader of planes for each thread.
 
+    Parameters
+    ----------
+    threads : int
+        How many threads there are.
+
     Attributes
     ----------
     closing : ExitStack
         Closes all of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         self.closing = ExitStack()
+        self._threads = threads
         self._own = threading.local()
         self._lock = threading.Lock()
 
@@ -130,5 +136,5 @@ class _Readers:
         reader = getattr(self._own, "reader", None)
         if reader is None:
             with self._lock:
-                reader = self._own.reader = self.closing.enter_context(PlaneReader())
+                reader = self._own.reader = self.closing.enter_context(PlaneReader(self._threads))
         return read_components(planes, attributes, reader)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.convert.optical import channels_of, optics_of
+from nd2watch.convert.optical import channels_of, differing_names, optics_of
 from nd2watch.convert.places import (
     bottom_to_top,
     falls,
@@ -20,6 +20,7 @@ from nd2watch.convert.places import (
 from nd2watch.convert.stated import StatedMetadata
 from nd2watch.convert.timing import Timing, timing_of
 from nd2watch.errors import FrameMismatch, LayoutError, SequenceIncomplete
+from nd2watch.experiment import AXES
 from nd2watch.nd2 import (
     Experiment,
     FrameMetadata,
@@ -118,9 +119,10 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
         If ND2 cannot store the sequence.
     """
     check_whole(sequence)
+    stated = StatedMetadata.of_layout(sequence.layout)
     return plan_frames(
-        bottom_to_top(sequence.grid()),
-        StatedMetadata.of_layout(sequence.layout),
+        bottom_to_top(sequence.grid(), stated),
+        stated,
         title=sequence.title,
         layout=sequence.layout.pattern.source,
     )
@@ -199,29 +201,40 @@ def check_whole(sequence: ImageSequence) -> None:
         )
     if odd := sequence.mismatched():
         shown = "; ".join(f"{frame.path} is {frame.info.format_text}" for frame in odd[:_LISTED])
+        usual = f"most frames are {sequence.usual_format()}, but "
         raise FrameMismatch(
-            f"sequence {sequence.title} mixes formats; most frames are"
-            f" {sequence.usual_format()}, but {shown}"
+            f"sequence {sequence.title} mixes formats; {usual * (len(odd) < len(sequence))}{shown}"
         )
 
 
 def _experiment(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Experiment:
-    """Return the stated loops, else those of the axes that have more than one point."""
+    """Return the stated loops, completed, else those of the axes that have several points."""
+    found = _loops(grid, stated, timing)
+    loops = tuple(loop for axis, loop in found.items() if grid.sizes[AXES.index(axis)] > 1)
     if stated.experiment is not None:
-        return measured(_checked(stated.experiment, grid), timing.times_ms)
-    t_count, p_count, z_count, _ = grid.sizes
-    loops: list[Loop] = []
-    if t_count > 1:
-        loops.append(TimeLoop.measured(timing.starts_ms, period_ms=timing.period_ms))
-    if p_count > 1:
-        loops.append(XYPosLoop(positions=positions_of(grid)))
-    if z_count > 1:
-        step = z_step_of(grid, stated) or 1.0
-        loops.append(ZStackLoop(count=z_count, step_um=step, bottom_to_top=not falls(grid)))
-    return Experiment(loops=tuple(loops))
+        _check_count(stated.experiment, grid)
+        own = stated.experiment.loops
+        loops = tuple(found[loop.axis] if loop.axis in stated.open_axes else loop for loop in own)
+    return measured(Experiment(loops=loops), timing.times_ms)
 
 
-def _checked(experiment: Experiment, grid: FrameGrid) -> Experiment:
+def _loops(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> dict[str, Loop]:
+    """Return the loop that the sources tell for each axis."""
+    t_count, _, z_count, _ = grid.sizes
+    return {
+        "t": TimeLoop(count=t_count, period_ms=timing.period_ms or 0.0)
+        if timing.period_ms or timing.are_alike
+        else TimeLoop.measured(timing.starts_ms),
+        "p": XYPosLoop(positions=positions_of(grid)),
+        "z": ZStackLoop(
+            count=z_count,
+            step_um=z_step_of(grid, stated) or 1.0,
+            bottom_to_top=not falls(grid, stated),
+        ),
+    }
+
+
+def _check_count(experiment: Experiment, grid: FrameGrid) -> None:
     """Refuse stated loops that make another number of frames."""
     if experiment.frame_count != len(grid.frames):
         sizes = " x ".join(f"{axis}={count}" for axis, count in experiment.sizes.items())
@@ -229,7 +242,6 @@ def _checked(experiment: Experiment, grid: FrameGrid) -> Experiment:
             f"the loops ({sizes or 'none'}) make {experiment.frame_count} frames, the files give"
             f" {len(grid.frames)}"
         )
-    return experiment
 
 
 def _frame_metadata(
@@ -243,7 +255,9 @@ def _frame_metadata(
     frames = []
     for index, (frame, time_ms) in enumerate(zip(grid.frames, timing.times_ms, strict=True)):
         position = index // z_count % p_count
-        stage = stage_of(frame) or (stage_on(loops, index) if loops is not None else {})
+        stage = stage_of(frame)
+        if loops is not None:
+            stage = stage_on(loops, index, stage)
         frames.append(
             FrameMetadata(
                 time_ms=time_ms,
@@ -296,21 +310,29 @@ def _significant_bits(grid: FrameGrid) -> int:
 
 
 def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Iterator[str]:
-    """Yield what had to be assumed."""
-    info = grid.first.file.info
+    """Yield what had to be assumed, and where the files contradict each other."""
+    pixel_um = grid.first.file.info.pixel_size_um
     if stated.calibration.pixel_size_um is None:
-        sizes = {plane.file.info.pixel_size_um for plane in grid.planes}
-        if info.pixel_size_um is None:
+        if pixel_um is None:
             yield "the pixel size is unknown; the file is not calibrated"
-        elif len(sizes) > 1:
-            written = f"{info.pixel_size_um:g} um, that of the first, is written"
-            yield f"the files differ in pixel size; {written}"
-    if stated.experiment is None:
-        _, p_count, z_count, _ = grid.sizes
-        if z_count > 1 and z_step_of(grid, stated) is None:
+        elif len({plane.file.info.pixel_size_um for plane in grid.planes}) > 1:
+            yield f"the files differ in pixel size; {pixel_um:g} um, that of the first, is written"
+    own = stated.experiment.sizes.keys() - stated.open_axes if stated.experiment else set()
+    _, p_count, z_count, _ = grid.sizes
+    if z_count > 1 and "z" not in own:
+        step_um = z_step_of(grid, stated)
+        steps = {plane.file.info.z_step_um for plane in grid.planes}
+        if step_um is None:
             yield "the Z step is unknown; 1 um is written"
-        if p_count > 1 and grid.first.info.stage_um is None:
-            yield "stage positions are unknown; 0 is written"
+        elif stated.calibration.z_step_um is None and len(steps) > 1:
+            yield f"the files differ in Z step; {step_um:g} um, that of the first, is written"
+    if p_count > 1 and "p" not in own:
+        unknown = sum(not stage_of(frame) for frame in grid.frames)
+        if unknown:
+            what = "stage positions" if unknown == len(grid.frames) else "some stage positions"
+            yield f"{what} are unknown; 0 is written"
+    if not stated.channels:
+        yield from differing_names(grid)
     if timing.assumption:
         yield timing.assumption
     if missing := len(grid.missing):

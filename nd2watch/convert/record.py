@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.nd2 import Provenance, TextInfo
@@ -31,15 +32,23 @@ class SourceFolder:
 
     Attributes
     ----------
-    path : Path
-        The innermost common folder, absolute.
+    path : Path or None
+        The innermost common folder, absolute; None where they have none in common, as on several
+        drives of Windows. Then sources are recorded by their whole paths.
     """
 
     def __init__(self, plan: ConversionPlan) -> None:
         parents = {file.path.parent for file in plan.files}
         whole = {parent: _absolute(parent) for parent in parents}
-        self.path = Path(os.path.commonpath(list(whole.values())))
-        self._below = {parent: path.relative_to(self.path) for parent, path in whole.items()}
+        self.path: Path | None = None
+        with contextlib.suppress(ValueError):  # paths on different drives
+            self.path = Path(os.path.commonpath(list(whole.values())))
+        self._below = {
+            parent: path.as_posix().lstrip("/")
+            if self.path is None
+            else path.relative_to(self.path).as_posix()
+            for parent, path in whole.items()
+        }
 
     def record(self, plane: SourcePlane | None) -> SourceRecord | None:
         """Return what is recorded of a source; None of a missing one."""
@@ -47,7 +56,7 @@ class SourceFolder:
             return None
         file = plane.file
         return SourceRecord(
-            name=(self._below[file.path.parent] / file.path.name).as_posix(),
+            name=(PurePosixPath(self._below[file.path.parent]) / file.path.name).as_posix(),
             size=file.key.size,
             mtime_ns=file.key.mtime_ns,
             plane=plane.index,
@@ -74,7 +83,7 @@ def provenance_of(plan: ConversionPlan, digests: Sequence[bytes]) -> Provenance:
         software=_SOFTWARE,
         sources_digest=plan.sources_digest,
         layout=plan.layout,
-        folder=folder.path.as_posix(),
+        folder="" if folder.path is None else folder.path.as_posix(),
         frames=tuple(
             FrameSources(
                 digest=digest.hex(), sources=tuple(folder.record(plane) for plane in planes)
@@ -87,8 +96,9 @@ def provenance_of(plan: ConversionPlan, digests: Sequence[bytes]) -> Provenance:
 def text_of(plan: ConversionPlan) -> TextInfo:
     """Return the text that tells people where the file of a plan comes from."""
     count = len(plan.files)
+    where = SourceFolder(plan).path or "several drives"
     lines = [
-        f"Written by {_SOFTWARE} from {count} file{'s' * (count > 1)} of {SourceFolder(plan).path}",
+        f"Written by {_SOFTWARE} from {count} file{'s' * (count > 1)} of {where}",
         f"Layout: {plan.layout}",
         f"Sequence: {plan.title}",
         *plan.assumptions,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nd2watch.sources import FrameFile
 
 
-_REMEMBERED: Final = 64
+_REMEMBERED: Final = 2048
 
 
 class SourceComparison:

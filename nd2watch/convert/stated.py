@@ -32,6 +32,8 @@ class StatedMetadata:
     channel_info : mapping from str to ChannelInfo
         What is stated of channels by the name that they have in file names or files, where
         `channels` is empty.
+    channel_infos : tuple of ChannelInfo
+        What is stated of all channels in their order, where `channels` is empty.
     pinhole_um : float, optional
         Diameter of the pinhole of all channels, um, where `channels` is empty.
     optics : Optics
@@ -58,10 +60,12 @@ class StatedMetadata:
     calibration: Calibration = field(default_factory=Calibration)
     channels: tuple[Channel, ...] = ()
     channel_info: Mapping[str, ChannelInfo] = field(default_factory=dict)
+    channel_infos: tuple[ChannelInfo, ...] = ()
     pinhole_um: float | None = None
     optics: Optics = field(default_factory=Optics)
     started: datetime | None = None
     experiment: Experiment | None = None
+    open_axes: frozenset[str] = frozenset()
     bits_significant: int | None = None
     well_plate: WellPlate | None = None
     wells: tuple[Well, ...] = ()

@@ -11,6 +11,7 @@ from nd2watch.nd2 import planned_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from nd2watch.convert.stated import StatedMetadata
     from nd2watch.experiment import FrameGrid
@@ -34,6 +35,8 @@ class Timing:
         The earliest of them of each time point, ms.
     period_ms : float, optional
         Intended time from one time point to the next, ms, if it is known.
+    are_alike : bool
+        All times are the same, but for what tells frames apart.
     started : datetime
         When relative time 0 was.
     assumption : str
@@ -43,6 +46,7 @@ class Timing:
     times_ms: tuple[float, ...]
     starts_ms: tuple[float, ...]
     period_ms: float | None
+    are_alike: bool
     started: datetime
     assumption: str
 
@@ -61,7 +65,8 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
     if begun is not None:
         told = [None if m is None else (m - begun) / timedelta(milliseconds=1) for m in moments]
     planned = [] if told else _planned(grid, stated, period)
-    times = _distinct(_filled(told) or planned or _modified(grid))
+    raw = _filled(told) or _with_offsets(grid, planned or _modified(grid))
+    times = _distinct(raw)
     count = grid.sizes[0]
     per_point = len(times) // count
     started = stated.started or begun or grid.first.file.info.started
@@ -69,6 +74,7 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
         times_ms=tuple(times),
         starts_ms=tuple(min(times[t * per_point : (t + 1) * per_point]) for t in range(count)),
         period_ms=period,
+        are_alike=len(set(raw)) == 1,
         started=started or _first_change(grid.frames),
         assumption=_assumption(
             started_known=started is not None,
@@ -132,6 +138,25 @@ def _planned(grid: FrameGrid, stated: StatedMetadata, period: float | None) -> l
     if period is None:
         return []
     return [t * period for t in range(count) for _ in range(per_point)]
+
+
+def _with_offsets(grid: FrameGrid, bases: Sequence[float]) -> list[float]:
+    """Return times with those that each file tells of its planes added to that of its first frame.
+
+    Nothing is added unless all files tell.
+    """
+    if any(plane.info.time_ms is None for plane in grid.planes):
+        return list(bases)
+    begun: dict[Path, tuple[float, float]] = {}
+    times: list[float] = []
+    for planes, base in zip(grid.frames, bases, strict=True):
+        plane = next((plane for plane in planes if plane is not None), None)
+        if plane is None or plane.info.time_ms is None:
+            times.append(times[-1] if times else base)
+            continue
+        start, first = begun.setdefault(plane.file.path, (base, plane.info.time_ms))
+        times.append(start + plane.info.time_ms - first)
+    return times
 
 
 def _modified(grid: FrameGrid) -> list[float]:

@@ -159,10 +159,10 @@ def holds_sequence(
         with Nd2Reader(path) as reader:
             if reader.attributes != plan.attributes:
                 return False
-            if _sources_digest(reader) == plan.sources_digest:
-                return True
             if reader.experiment.sizes != plan.experiment.sizes:
                 return False
+            if _sources_digest(reader) == plan.sources_digest:
+                return True
             for index, pixels in enumerate(read_frames(plan)):
                 checkpoint(cancelled, path)
                 if frame_digest(reader, index) != pixel_digest(pixels):

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.errors import FormatError, FrameMismatch, LayoutError
+from nd2watch.errors import AxisUnclear, FormatError, FrameMismatch, LayoutError
 from nd2watch.experiment.axes import AXES, AXIS_NAMES
 from nd2watch.sources import PAGES, SourcePlane
 
@@ -112,6 +112,7 @@ def join_files(
     placed = [axis for axis, names in zip(AXES, labels, strict=True) if tuple(names) != ("",)]
     for file in files.values():
         check_axes(file, placed, pages=pages, joined=joined)
+    _check_channel_orders(files.values())
     joints = [
         _Joint(axis, names, files, number, pages)
         for number, (axis, names) in enumerate(zip(AXES, labels, strict=True))
@@ -186,8 +187,10 @@ class _Joint:
             inner = _inner_names(file.info, self._axis) if file is not None else ()
             for point in range(length):
                 name = inner[point] if point < len(inner) else ""
-                if length == 1 or not label:
-                    yield label or name or ("" if length == 1 else str(point + 1))
+                if name and (label.isdecimal() or not label):
+                    yield name
+                elif length == 1 or not label:
+                    yield label or ("" if length == 1 else str(point + 1))
                 else:
                     yield f"{label} {name or point + 1}"
 
@@ -208,27 +211,28 @@ def check_axes(
 
     Raises
     ------
-    LayoutError
+    AxisUnclear
         If the meaning of planes is unknown, or they are on one of the `placed` axes that is not
         among `joined`.
     """
     sizes = file.info.sizes
     if PAGES in sizes and pages is None:
-        raise LayoutError(
-            f"{file.path} holds {sizes[PAGES]} pages, and nothing says what they are; name their"
-            " axis (--extra-dimension, --pages, or pages in the configuration)"
+        raise AxisUnclear(
+            f"{file.path} holds {sizes[PAGES]} pages, and nothing says what they are; name the axis"
+            " of pages"
         )
     if PAGES in sizes and pages in sizes:
-        raise LayoutError(
+        raise AxisUnclear(
             f"{file.path} holds {sizes[PAGES]} pages that cannot be {AXIS_NAMES[str(pages)]}s, of"
             f" which it has {sizes[str(pages)]}; name another axis for them"
         )
     for axis, size in sizes.items():
         known = str(pages) if axis == PAGES else axis
         if known in placed and known not in joined:
-            raise LayoutError(
+            raise AxisUnclear(
                 f"{file.path} has {size} {AXIS_NAMES[known]}s of its own, and the names of the"
-                " files tell them apart too; --flatten_duplicates puts them behind each other"
+                f" files tell {AXIS_NAMES[known]}s too; leave them out of the names' pattern, or"
+                " allow that those of one file follow those of the file before"
             )
 
 
@@ -268,6 +272,19 @@ def _check_formats(files: Collection[FrameFile]) -> None:
             raise FrameMismatch(
                 f"{file.path} is {text}, {first.path} is {usual}; all frames of a file are alike",
                 file.path,
+            )
+
+
+def _check_channel_orders(files: Collection[FrameFile]) -> None:
+    """Refuse files that have the same channels in another order, which would be mixed up."""
+    firsts: dict[tuple[str, ...], FrameFile] = {}
+    for file in files:
+        names = _inner_names(file.info, "c")
+        first = firsts.setdefault(tuple(sorted(names)), file)
+        if (others := _inner_names(first.info, "c")) != names:
+            raise LayoutError(
+                f"{file.path} has the channels {', '.join(names)}, {first.path} has them as"
+                f" {', '.join(others)}; bring them into one order"
             )
 
 

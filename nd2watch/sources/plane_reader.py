@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from nd2watch import host
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged
 from nd2watch.sources.base import SourcePlane
 from nd2watch.sources.files import key_of, open_regular
@@ -20,16 +21,23 @@ if TYPE_CHECKING:
 
     from nd2watch.sources.base import FrameFile, OpenSource
 
-_HELD: Final = 16
+_MOST_HELD: Final = 2048
 
 
 class PlaneReader:
     """Reads planes; a context manager, for one thread.
 
-    Files of several planes stay open, the latest of them, as finding a plane in them takes time.
+    Files of several planes stay open, as finding a plane in them takes time. Frames often take a
+    plane of one file after the other, of as many as there are positions and channels.
+
+    Parameters
+    ----------
+    share : int, default 1
+        How many readers there are at once, among which the files that may be open are divided.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: int = 1) -> None:
+        self._most_held = max(1, min(_MOST_HELD, host.open_files_allowed() // 2 // share))
         self._held: OrderedDict[Path, tuple[BinaryIO, OpenSource]] = OrderedDict()
 
     def read(self, plane: SourcePlane) -> npt.NDArray[Any]:
@@ -86,7 +94,7 @@ class PlaneReader:
             file.close()
             raise
         self._held[path] = (file, source)
-        if len(self._held) > _HELD:
+        if len(self._held) > self._most_held:
             self._close(next(iter(self._held)))
         return file, source
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.convert import ConversionPlan, StatedMetadata, plan_frames
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import Calibration, FrameGrid, join_files
-from nd2watch.sources import PAGES, FrameFile, SourcePlane
+from nd2watch.nd2 import StagePosition, TimeLoop, XYPosLoop
+from nd2watch.sources import PAGES, FrameFile
+from nd2watch.tools.experiment_factory import OpenZStackLoop
+from nd2watch.tools.metadata_factory import StatedPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from nd2watch.experiment import Coordinate
     from nd2watch.nd2 import Experiment, ImageAttributes, Picture
@@ -75,6 +78,23 @@ class Rows:
         count = len(self.files) * self.channel_count
         return first if count == 1 else f"{first} and {count - 1} more"
 
+    def with_pages_on(self, sizes: dict[str, int]) -> Rows:
+        """Return the rows with pages of unknown meaning on the loops that they fit.
+
+        Parameters
+        ----------
+        sizes : dict
+            Points on t, p and z.
+
+        Raises
+        ------
+        InputError
+            If it is not clear which loops these are.
+        """
+        return Rows(
+            files=tuple(tuple(_with_known_pages(file, sizes) for file in row) for row in self.files)
+        )
+
     def sizes(self) -> dict[str, int]:
         """Return the points on t, p, z and pages that every file has of its own.
 
@@ -123,18 +143,38 @@ def plan_in_order(
         If anything contradicts the files.
     """
     grid = _grid(rows, axis) if experiment is None else _grid_of_loops(rows, experiment)
-    stated = StatedMetadata(experiment=experiment)
+    stated = StatedMetadata(experiment=experiment, open_axes=_open_axes(experiment))
     if picture is not None:
         _check_colors(grid, picture)
         stated = dataclasses.replace(
             stated,
             calibration=Calibration(pixel_size_um=picture.pixel_size_um),
-            channels=picture.channels,
+            channels=() if isinstance(picture, StatedPicture) else picture.channels,
+            channel_infos=picture.channel_infos if isinstance(picture, StatedPicture) else (),
             optics=picture.optics,
             started=picture.started,
         )
     plan = plan_frames(grid, stated, title=rows.title, layout=_LAYOUT)
     return plan if attributes is None else _with_attributes(plan, attributes)
+
+
+def _with_known_pages(file: FrameFile, sizes: dict[str, int]) -> FrameFile:
+    """Return a file with its pages of unknown meaning on the loops that they fit."""
+    own = file.info.sizes
+    if PAGES not in own:
+        return file
+    rest = {axis: size // own.get(axis, 1) for axis, size in sizes.items()}
+    known = _axes_of_pages(own[PAGES], {a: 1 if a in own else n for a, n in rest.items()})
+    if known is None:
+        loops = " x ".join(f"{axis}={size}" for axis, size in sizes.items() if size > 1)
+        raise InputError(
+            f"{file.path} holds {own[PAGES]} pages, and nothing says which of the loops ({loops})"
+            " they are; give a file a frame, or loops of which one has as many points"
+        )
+    axes: list[tuple[str, int]] = []
+    for axis, size in file.info.axes:
+        axes += known if axis == PAGES else [(axis, size)]
+    return dataclasses.replace(file, info=dataclasses.replace(file.info, axes=tuple(axes)))
 
 
 def _loops_of(file: FrameFile) -> dict[str, int]:
@@ -155,18 +195,18 @@ def _grid_of_loops(rows: Rows, experiment: Experiment) -> FrameGrid:
     What the files do not have of a loop themselves is the order of the files: time, then position,
     then Z.
     """
-    inner, sizes = rows.sizes(), experiment.sizes
-    if PAGES in inner:
-        return _pages_on_loops(rows, sizes)
+    sizes = {axis: experiment.sizes.get(axis, 1) for axis in _LOOPS}
+    rows = rows.with_pages_on(sizes)
+    inner = rows.sizes()
     outer = {}
     for axis in _LOOPS:
-        outer[axis], rest = divmod(sizes.get(axis, 1), inner.get(axis, 1))
+        outer[axis], rest = divmod(sizes[axis], inner.get(axis, 1))
         if rest or not outer[axis]:
             raise InputError(
-                f"the loops have {axis}={sizes.get(axis, 1)}, each file has {axis}={inner[axis]}"
+                f"the loops have {axis}={sizes[axis]}, each file has {axis}={inner[axis]}"
             )
     if math.prod(outer.values()) != len(rows.files):
-        text = " x ".join(f"{axis}={count}" for axis, count in sizes.items()) or "none"
+        text = " x ".join(f"{axis}={count}" for axis, count in experiment.sizes.items()) or "none"
         per_row = math.prod(inner.values())
         raise InputError(
             f"the loops ({text}) make {experiment.frame_count} frames, the files give"
@@ -177,27 +217,17 @@ def _grid_of_loops(rows: Rows, experiment: Experiment) -> FrameGrid:
     return _join(rows, places, outer, pages=None)
 
 
-def _pages_on_loops(rows: Rows, sizes: dict[str, int]) -> FrameGrid:
-    """Return the planes of files of unknown pages, one file after the other, on loops."""
-    frames = tuple(itertools.chain.from_iterable(map(_frames_of, rows.files)))
-    counts = [sizes.get(axis, 1) for axis in _LOOPS]
-    if math.prod(counts) != len(frames):
-        raise InputError(f"the loops make {math.prod(counts)} frames, the files give {len(frames)}")
-    names = tuple(tuple(_numbers(count)) for count in counts)
-    channels = tuple(_numbers(len(frames[0])))
-    return FrameGrid(labels=(*names, channels), frames=frames)
+def _axes_of_pages(pages: int, sizes: dict[str, int]) -> tuple[tuple[str, int], ...] | None:
+    """Return the loops that pages make: all inner ones from some loop on, else just one loop.
 
-
-def _frames_of(row: Sequence[FrameFile]) -> Iterator[tuple[SourcePlane, ...]]:
-    """Yield the frames that a row of files gives, all of their channels in each."""
-    columns = []
-    for file in row:
-        planes = [SourcePlane(file=file, index=index) for index in range(file.info.plane_count)]
-        channels: dict[int, list[SourcePlane]] = {}
-        for plane in planes:
-            channels.setdefault(file.info.place_of(plane.index).get("c", 0), []).append(plane)
-        columns += list(channels.values())
-    return zip(*columns, strict=True)
+    None if there are no such loops, or two single ones.
+    """
+    for start in reversed(range(len(_LOOPS))):
+        axes = tuple((axis, sizes[axis]) for axis in _LOOPS[start:])
+        if math.prod(size for _, size in axes) == pages:
+            return axes
+    single = [(axis, size) for axis, size in sizes.items() if size == pages]
+    return (single[0],) if len(single) == 1 else None
 
 
 def _join(
@@ -216,6 +246,19 @@ def _join(
 def _numbers(count: int) -> list[str]:
     """Return the names of points: their numbers, and no name for a single one."""
     return [""] if count == 1 else [str(number + 1) for number in range(count)]
+
+
+def _open_axes(experiment: Experiment | None) -> frozenset[str]:
+    """Return the loops of which just the number of points is stated."""
+    if experiment is None:
+        return frozenset()
+    return frozenset(
+        loop.axis
+        for loop in experiment.loops
+        if isinstance(loop, OpenZStackLoop)
+        or (isinstance(loop, TimeLoop) and not loop.period_ms)
+        or (isinstance(loop, XYPosLoop) and set(loop.positions) == {StagePosition()})
+    )
 
 
 def _check_colors(grid: FrameGrid, picture: Picture) -> None:

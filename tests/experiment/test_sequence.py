@@ -24,7 +24,7 @@ from nd2watch.experiment import (
 from nd2watch.sources import FileKey, FrameFile, SourceInfo
 
 if TYPE_CHECKING:
-    from nd2watch.experiment.layout import Coordinate
+    from nd2watch.experiment import Coordinate
 
 quick = settings(
     deadline=None,

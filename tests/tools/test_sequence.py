@@ -175,9 +175,49 @@ def test_pages_of_which_nothing_is_known_are_points_of_the_sequence(tmp_path: Pa
         assert dict(file.sizes) == {"P": 6, "Y": 24, "X": 32}
     in_time = convert_sequence_to_nd2(paths, tmp_path / "t.nd2", experiment="t")
     np.testing.assert_array_equal(pixels_of(in_time), np.concatenate(stacks))
-    loops = Experiment(loops=(TimeLoop(count=3), ZStackLoop(count=2)))
-    on_loops = convert_sequence_to_nd2(paths, tmp_path / "tz.nd2", experiment=loops)
-    np.testing.assert_array_equal(pixels_of(on_loops), np.concatenate(stacks).reshape(3, 2, 24, 32))
+
+
+LOOPS: dict[str, Any] = {
+    "t": lambda n: TimeLoop(count=n, period_ms=10),
+    "p": lambda n: XYPosLoop(positions=tuple(StagePosition(x_um=k) for k in range(n))),
+    "z": lambda n: ZStackLoop(count=n),
+}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "files", "pages", "order"),
+    [
+        ({"t": 2, "z": 3}, 2, 3, "files, pages"),  # the pages are the inner loop
+        ({"t": 3, "z": 2}, 2, 3, "pages, files"),  # they can only be the time points
+        ({"t": 3, "p": 2}, 2, 3, "pages, files"),
+        ({"t": 2, "p": 2, "z": 3}, 2, 6, "files, pages"),  # positions and planes
+        ({"t": 2, "p": 2, "z": 3}, 1, 12, "files, pages"),
+        ({"t": 3, "z": 3}, 3, 3, "files, pages"),
+    ],
+)
+def test_pages_are_the_loops_that_they_fit(
+    tmp_path: Path, sizes: dict[str, int], files: int, pages: int, order: str
+) -> None:
+    values = np.arange(files * pages, dtype="u2").reshape(files, pages)
+    paths = [tmp_path / f"{n}.npy" for n in range(files)]
+    for path, own in zip(paths, values, strict=True):
+        np.save(path, np.broadcast_to(own[:, None, None], (pages, 4, 5)))
+    loops = tuple(LOOPS[axis](count) for axis, count in sizes.items())
+    output = convert_sequence_to_nd2(paths, tmp_path / "o.nd2", experiment=Experiment(loops=loops))
+    found = pixels_of(output)[..., 0, 0].reshape(-1)
+    expected = values if order == "files, pages" else values.T
+    assert found.tolist() == expected.reshape(-1).tolist()
+
+
+def test_pages_of_which_it_is_not_clear_which_loop_they_are_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.zeros((3, 4, 5), "u2"))
+    for sizes in ({"t": 3, "p": 3, "z": 2}, {"t": 2, "z": 2}):
+        loops = tuple(LOOPS[axis](count) for axis, count in sizes.items())
+        with pytest.raises(ValueError, match="holds 3 pages, and nothing says which of the loops"):
+            convert_sequence_to_nd2(
+                [path] * 6, tmp_path / "o.nd2", experiment=Experiment(loops=loops)
+            )
 
 
 def test_time_series_of_nd2_are_put_behind_each_other(tmp_path: Path) -> None:
@@ -206,18 +246,13 @@ def test_loops_are_found_in_files_or_between_them_alike(data: st.DataObject) -> 
     sizes = {axis: data.draw(st.integers(1, 2), label=axis) for axis in "tpz"}
     inside = {axis: data.draw(st.integers(1, 2), label=f"{axis} in files") for axis in "tpz"}
     order = data.draw(st.permutations("tpz"))
-    loops: dict[str, Any] = {
-        "t": lambda n: TimeLoop(count=n, period_ms=10),
-        "p": lambda n: XYPosLoop(positions=tuple(StagePosition(x_um=k) for k in range(n))),
-        "z": lambda n: ZStackLoop(count=n),
-    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = []
         for outer in itertools.product(*(range(sizes[axis]) for axis in "tpz")):
             path = folder / f"{'_'.join(map(str, outer))}.nd2"
             shape = [inside[axis] for axis in order]
-            experiment = Experiment(loops=tuple(loops[axis](inside[axis]) for axis in order))
+            experiment = Experiment(loops=tuple(LOOPS[axis](inside[axis]) for axis in order))
             attributes = ImageAttributes(width=3, height=2, frame_count=experiment.frame_count)
             with Nd2Writer(path, attributes, experiment=experiment) as writer:
                 for inner in np.ndindex(*shape):
@@ -229,7 +264,7 @@ def test_loops_are_found_in_files_or_between_them_alike(data: st.DataObject) -> 
         output = convert_sequence_to_nd2(
             paths,
             folder / "out.nd2",
-            experiment=Experiment(loops=tuple(loops[axis](whole[axis]) for axis in "tpz")),
+            experiment=Experiment(loops=tuple(LOOPS[axis](whole[axis]) for axis in "tpz")),
         )
         with Nd2Reader(output) as reader:
             found = [
