@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nd2watch.errors import FrameMissing
 from nd2watch.nd2 import stored_dtype
 from nd2watch.sources import PAGES, FrameFile, open_frame, read_frame
 from nd2watch.tools.attributes import ImageAttributes
@@ -18,6 +19,8 @@ DIMENSIONS: Final = {"t": "timeloop", "p": "multipoint", "z": "zstack", "c": "ch
 """The axes by the names that they have in this interface."""
 
 _UNKNOWN: Final = "unknown"
+_LEAST_BITS: Final = {1: 1, 2: 9}
+"""Fewest significant bits that can be stored, by the bytes of a sample."""
 
 
 class LimImageSource:
@@ -46,14 +49,14 @@ class LimImageSource:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
+        FrameMissing
+            If there is no such file; it is a FileNotFoundError too.
         SourceError
             If it is damaged, or holds something else than planes of numbers or of RGB.
         """
         path = Path(filename)
         if not path.exists():
-            raise FileNotFoundError(f"{path} is not there")
+            raise FrameMissing(f"{path} is not there", path)
         return LimImageSource(open_frame(path.resolve() if path.is_symlink() else path))
 
     @property
@@ -70,11 +73,16 @@ class LimImageSource:
             Frames in the ND2 file.
         """
         info = self.frame.info
+        dtype = stored_dtype(info.dtype)
+        bits = 8 * dtype.itemsize
+        if dtype.kind == "u" and info.bits_significant is not None:
+            bits = min(max(info.bits_significant, _LEAST_BITS[dtype.itemsize]), bits)
         return ImageAttributes(
             width=info.width,
             height=info.height,
             component_count=3 if info.rgb else info.sizes.get("c", 1),
-            bits_in_memory=stored_dtype(info.dtype).itemsize * 8,
+            bits_in_memory=8 * dtype.itemsize,
+            bits_significant=bits,
             frame_count=sequence_count,
         )
 
