@@ -106,7 +106,7 @@ def key_of(file: BinaryIO) -> FileKey:
     return FileKey.of_status(os.fstat(file.fileno()))
 
 
-def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes) -> None:
+def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes, advice: str = "") -> None:
     """Refuse a file that does not begin as files of its format do; it is left at its start.
 
     Parameters
@@ -119,6 +119,8 @@ def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes) -> None:
         Name of the format for people.
     *magic : bytes
         What files of the format begin with, one of them.
+    advice : str
+        What to do with a file that begins otherwise.
 
     Raises
     ------
@@ -128,13 +130,14 @@ def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes) -> None:
         If it begins with anything else.
     """
     file.seek(0)
-    start = file.read(8)
+    start = file.read(max(8, *map(len, magic)))
     file.seek(0)
     if not any(start):
         what = "begins with zeros" if start else "is empty"
         raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
     if not any(start.startswith(known) or known.startswith(start) for known in magic):
-        raise FrameUnreadable(f"{path} is not a {title} file: it begins with {start!r}", path)
+        found = f"it begins with {start!r}{'; ' * bool(advice)}{advice}"
+        raise FrameUnreadable(f"{path} is not a {title} file: {found}", path)
 
 
 def ends_in_zeros(file: BinaryIO, start: int, end: int) -> bool:

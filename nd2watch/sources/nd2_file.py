@@ -14,7 +14,7 @@ from nd2watch.nd2 import FrameMetadata, Modality, Nd2Reader, TimeLoop, XYPosLoop
 from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.spec import CHUNK_MAGIC
 from nd2watch.sources.base import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo
-from nd2watch.sources.files import FileKey, key_of
+from nd2watch.sources.files import FileKey, check_start, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nd2watch.sources.values import Stage
 
 _START: Final = CHUNK_MAGIC.to_bytes(4, "little")
+_ADVICE: Final = "save it anew in NIS-Elements if it is an older one"
 
 
 class Nd2Source:
@@ -57,7 +58,7 @@ class Nd2Source:
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
-        _check_start(path, file)
+        check_start(path, file, "version 3 ND2", _START, advice=_ADVICE)
         self._reader = _open_reader(path)
         try:
             if FileKey.of_path(path) != key_of(file):
@@ -85,21 +86,6 @@ class Nd2Source:
     def close(self) -> None:
         """Close the reader."""
         self._reader.close()
-
-
-def _check_start(path: Path, file: BinaryIO) -> None:
-    """Refuse what does not begin as ND2 files do."""
-    file.seek(0)
-    start = file.read(len(_START))
-    if not any(start):
-        what = "begins with zeros" if start else "is empty"
-        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
-    if not _START.startswith(start):
-        raise FrameUnreadable(
-            f"{path} is not an ND2 file of version 3: it begins with {start!r}; save it anew in"
-            " NIS-Elements if it is an older one",
-            path,
-        )
 
 
 def _open_reader(path: Path) -> Nd2Reader:

@@ -190,7 +190,7 @@ def test_an_oib_file_without_some_of_its_planes_is_refused(tmp_path: Path) -> No
 def test_other_files_of_these_names_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"II*\0" + bytes(999))
-    with pytest.raises(FrameUnreadable, match="no file of FluoView"):
+    with pytest.raises(FrameUnreadable, match="not a FluoView file"):
         open_frame(path)
     path.write_bytes(bytes(999))
     with pytest.raises(FrameIncomplete, match="begins with zeros"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
-from nd2watch.sources.files import key_of
+from nd2watch.sources.files import check_start, key_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,8 @@ class Segments:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._file = file
         self.size = key_of(file).size
-        file.seek(0)
-        _check_start(path, file.read(_START_SIZE))
+        check_start(path, file, "CZI", _MAGIC)
+        _check_marks(path, file.read(_START_SIZE))
 
     def read(self, position: int, size: int) -> bytes:
         """Return bytes of the file.
@@ -146,13 +146,8 @@ def in_parts(path: Path) -> FrameUnreadable:
     )
 
 
-def _check_start(path: Path, start: bytes) -> None:
-    """Refuse what is no CZI file by its first bytes, and one that is not whole by its mark."""
-    if not any(start):
-        what = "begins with zeros" if start else "is empty"
-        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
-    if not start.startswith(_MAGIC[: len(start)]):
-        raise FrameUnreadable(f"{path} is not a CZI file: it begins with {start[:16]!r}", path)
+def _check_marks(path: Path, start: bytes) -> None:
+    """Refuse by the marks at its start what is not whole."""
     if len(start) < _START_SIZE:
         raise FrameIncomplete(f"{path} has only {len(start)} bytes; it is not written yet", path)
     if _NUMBER.unpack_from(start, _PENDING_AT) != (0,):

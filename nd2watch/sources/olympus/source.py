@@ -12,7 +12,7 @@ import oiffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
 from nd2watch.sources.base import PlaneInfo, SourceInfo
-from nd2watch.sources.files import FileKey, key_of, opened
+from nd2watch.sources.files import FileKey, check_start, key_of, opened
 from nd2watch.sources.olympus import metadata as told
 from nd2watch.sources.olympus.planes import arrange
 from nd2watch.sources.records import unless_damaged
@@ -60,7 +60,8 @@ class OlympusSource:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path = path
         is_oib = path.suffix.lower() == ".oib"
-        _check_start(path, file, (_COMPOUND_START,) if is_oib else _SETTINGS_STARTS)
+        starts = (_COMPOUND_START,) if is_oib else _SETTINGS_STARTS
+        check_start(path, file, "FluoView", *starts)
         self._members: _Members = _Compound(path, file) if is_oib else _Folder(path, file)
         try:
             main = self._members.main
@@ -303,17 +304,6 @@ class _BoundedFile(oiffile.CompoundFile):
         self._left -= size
         if self._left < 0:
             raise ValueError("its sectors are a circle")
-
-
-def _check_start(path: Path, file: BinaryIO, starts: tuple[bytes, ...]) -> None:
-    """Refuse what is no such file by its first bytes."""
-    file.seek(0)
-    start = file.read(8)
-    if not any(start):
-        what = "begins with zeros" if start else "is empty"
-        raise FrameIncomplete(f"{path} {what}; it is not written yet", path)
-    if not any(start.startswith(known[: len(start)]) for known in starts):
-        raise FrameUnreadable(f"{path} is no file of FluoView: it begins with {start!r}", path)
 
 
 def _parsed(stored: bytes) -> Settings:
