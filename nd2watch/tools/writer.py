@@ -12,7 +12,14 @@ import numpy as np
 
 from nd2watch import nd2
 from nd2watch.errors import FormatError, OutputExists
-from nd2watch.nd2 import Experiment, ImageAttributes, Picture, stored_dtype
+from nd2watch.nd2 import (
+    Experiment,
+    ImageAttributes,
+    Picture,
+    StagePosition,
+    XYPosLoop,
+    stored_dtype,
+)
 from nd2watch.nd2.frame_codec import FrameCodec
 from nd2watch.tools.image_spool import ImageSpool
 
@@ -124,7 +131,7 @@ class Nd2Writer(nd2.Nd2Writer):
 
     @property
     def experiment(self) -> Experiment | None:
-        """The loops; None while not set, which is for a single frame. None cannot be set."""
+        """The loops; None while not set, for a position a frame. None cannot be set."""
         return self._options.get("experiment")
 
     @experiment.setter
@@ -247,11 +254,15 @@ class Nd2Writer(nd2.Nd2Writer):
         """Write the file from what was set."""
         spool = self._spool
         numbers = set() if spool is None else spool.numbers
-        faults = list(_faults(self._stated, self.experiment, numbers))
+        faults = list(_faults(self._stated, numbers))
         if faults or spool is None or self._stated is None:
             raise FormatError(f"{self._path} cannot be written: {'; '.join(faults)}")
-        with nd2.Nd2Writer(self._path, self._stated, **self._options) as writer:
-            for number in range(self._stated.frame_count):
+        options, frames = self._options.copy(), self._stated.frame_count
+        if self.experiment is None and frames > 1:
+            positions = (StagePosition(),) * frames
+            options["experiment"] = Experiment(loops=(XYPosLoop(positions=positions),))
+        with nd2.Nd2Writer(self._path, self._stated, **options) as writer:
+            for number in range(frames):
                 writer.write_frame(spool.get(number))
         self.size = writer.size
 
@@ -262,9 +273,7 @@ class Nd2Writer(nd2.Nd2Writer):
             self._spool.close()
 
 
-def _faults(
-    attributes: ImageAttributes | None, experiment: Experiment | None, numbers: set[int]
-) -> Iterator[str]:
+def _faults(attributes: ImageAttributes | None, numbers: set[int]) -> Iterator[str]:
     """Yield what is missing for a file, or set in vain."""
     if attributes is None:
         yield "imageAttributes is not set"
@@ -274,8 +283,6 @@ def _faults(
         yield f"of {frames} images these are not set: {missing}"
     if surplus := _listed(number for number in sorted(numbers) if number >= frames):
         yield f"imageAttributes says {frames} frames, but these images are set too: {surplus}"
-    if experiment is None and frames > 1:
-        yield f"experiment is not set; {frames} frames need loops, as ExperimentFactory makes them"
 
 
 def _listed(numbers: Iterator[int]) -> str:

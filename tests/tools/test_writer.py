@@ -21,7 +21,9 @@ from nd2watch.nd2 import (
     Nd2Reader,
     Picture,
     Provenance,
+    StagePosition,
     TextInfo,
+    XYPosLoop,
 )
 from nd2watch.nd2 import Nd2Writer as InOrderWriter
 from nd2watch.tools.writer import Nd2Writer, WriterOptions
@@ -103,6 +105,18 @@ def test_a_file_needs_only_attributes_and_images(tmp_path: Path) -> None:
         assert np.array_equal(reader.read_frame(0)[:, :, 0], frame)
 
 
+def test_without_loops_each_image_is_a_position(vendor_sdk: VendorSdk, tmp_path: Path) -> None:
+    path = tmp_path / "a.nd2"
+    with Nd2Writer(path) as writer:
+        fill(writer, experiment=None)
+        assert writer.experiment is None
+    with Nd2Reader(path) as reader:
+        assert reader.sizes == {"P": 6, "C": 2, "Y": 5, "X": 7}
+        assert reader.experiment.loops == (XYPosLoop(positions=(StagePosition(),) * 6),)
+    assert np.array_equal(frames_of(path), FRAMES)
+    assert vendor_sdk.read(path).loops == [("XYPosLoop", 6)]
+
+
 def test_an_image_that_is_set_again_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.nd2"
     with Nd2Writer(path) as writer:
@@ -155,10 +169,11 @@ def test_options_are_those_of_the_writer_in_order(tmp_path: Path) -> None:
 def test_without_a_block_the_file_is_completed_by_finalize(tmp_path: Path) -> None:
     path = tmp_path / "a.nd2"
     writer = Nd2Writer(path)
-    fill(writer, experiment=None)
-    with pytest.raises(FormatError, match="experiment is not set"):
+    for number, frame in enumerate(FRAMES):
+        writer.setImage(number, frame)
+    with pytest.raises(FormatError, match="imageAttributes is not set"):
         writer.finalize()
-    writer.experiment = LOOPS
+    writer.imageAttributes = ATTRIBUTES
     writer.finalize()
     writer.finalize()
     assert np.array_equal(frames_of(path), FRAMES)
@@ -199,10 +214,9 @@ def test_images_are_not_kept_in_memory(tmp_path: Path) -> None:
     ("leave", "message"),
     [
         ({"imageAttributes"}, "a.nd2 cannot be written: imageAttributes is not set"),
-        ({"experiment"}, "experiment is not set; 6 frames need loops"),
         ({0, 4}, "of 6 images these are not set: 0, 4$"),
         (set(range(6)), "these are not set: 0, 1, 2, 3, 4, 5$"),
-        ({2, "experiment"}, "not set: 2; experiment is not set"),
+        ({2, "experiment"}, "of 6 images these are not set: 2$"),
     ],
 )
 def test_what_is_missing_is_named_and_nothing_is_written(
