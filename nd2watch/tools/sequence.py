@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import convert
+from nd2watch.nd2 import Experiment, ImageAttributes, Picture
 from nd2watch.tools.image_source import DIMENSIONS, LimImageSource
 from nd2watch.tools.ordered import InputError, Rows, plan_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from nd2watch.nd2 import Experiment, ImageAttributes, Picture
 
     Item = str | os.PathLike[str] | LimImageSource
 
@@ -69,6 +68,8 @@ def convert_sequence_to_nd2(
     Nd2WatchError
         If a file cannot be used, or the written file does not equal its sources.
     """
+    _check_kind(attributes, ImageAttributes, "attributes", "ImageAttributes.create(...)")
+    _check_kind(metadata, Picture, "metadata", "MetadataFactory(...).createMetadata()")
     rows = Rows.of(_rows(input_data))
     axis, loops = _sequence_of(experiment)
     output = Path(output_path)
@@ -81,6 +82,8 @@ def _sequence_of(experiment: Experiment | str | None) -> tuple[str, Experiment |
     if experiment is None:
         return "p", None
     if not isinstance(experiment, str):
+        made = "a word, or ExperimentFactory(...).createExperiment()"
+        _check_kind(experiment, Experiment, "experiment", made)
         return "p", experiment
     axis = (_AXES | _LETTERS).get(experiment)
     if axis is None:
@@ -89,6 +92,12 @@ def _sequence_of(experiment: Experiment | str | None) -> tuple[str, Experiment |
             " that an ExperimentFactory makes"
         )
     return axis, None
+
+
+def _check_kind(value: object, kind: type, what: str, made: str) -> None:
+    """Refuse an argument of another kind, such as a factory instead of what it makes."""
+    if value is not None and not isinstance(value, kind):
+        raise InputError(f"{what} is {type(value).__name__}; it must be {made}")
 
 
 def _rows(

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nd2watch import Nd2Reader, OutputExists
+from nd2watch.experiment_factory import ExperimentFactory
+from nd2watch.metadata_factory import MetadataFactory
 from nd2watch.nd2 import (
     Channel,
     Experiment,
@@ -307,6 +309,9 @@ def test_contradictions_are_refused_by_name(tmp_path: Path) -> None:
             ([a], None, None, Picture(channels=(Channel(name="A", component_count=3),))),
             "metadata are of an RGB image",
         ),
+        (([a], None, ExperimentFactory(t=1)), "experiment is ExperimentFactory; it must be a word"),
+        (([a], None, None, MetadataFactory()), r"metadata is MetadataFactory; .*createMetadata"),
+        (([a], {"width": 5}), "attributes is dict"),
         (
             ([a, b], None, Experiment(loops=(ZStackLoop(count=1), TimeLoop(count=2)))),
             "loops are to nest as time, XY position, Z",
