@@ -132,7 +132,7 @@ def _planned(grid: FrameGrid, stated: StatedMetadata, period: float | None) -> l
     """Return when the stated loops, or the period, plan the frames, ms; nothing without a plan."""
     count = grid.sizes[0]
     per_point = len(grid.frames) // count
-    if stated.experiment is not None and "t" in stated.experiment.sizes:
+    if stated.experiment is not None and "t" in stated.experiment.sizes.keys() - stated.open_axes:
         planned = [planned_time_ms(stated.experiment, i) for i in range(len(grid.frames))]
         return planned if any(planned) else []
     if period is None:

@@ -187,7 +187,7 @@ class _Joint:
             inner = _inner_names(file.info, self._axis) if file is not None else ()
             for point in range(length):
                 name = inner[point] if point < len(inner) else ""
-                if name and (label.isdecimal() or not label):
+                if name and (not label or (label.isdecimal() and length > 1)):
                     yield name
                 elif length == 1 or not label:
                     yield label or ("" if length == 1 else str(point + 1))
