@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.errors import LayoutError
+from nd2watch.errors import FrameIncomplete, LayoutError
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, AxisSize, Coordinate, plain_label
 from nd2watch.experiment.grid import check_axes
 from nd2watch.experiment.pattern import FOLDER_FIELD, NamePattern
+from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,8 @@ class Layout:
     pattern : NamePattern
         Pattern of frame names.
     sizes : mapping from axis to AxisSize
-        Expected sizes; an axis that is not listed has as many labels as are found.
+        Expected sizes; an axis that is not listed has as many labels as are found. That of `pages`
+        is the number of pages in each file.
     channels : tuple of Channel
         Channels in order; empty to name them after their labels.
     sequence_fields : tuple of str, optional
@@ -114,7 +116,7 @@ class Layout:
         for axis, size in self.sizes.items():
             if axis not in AXES:
                 raise LayoutError(f"{axis!r} is no axis; axes are t, p, z and c")
-            if axis not in self.pattern.fields and size.count != 1:
+            if axis not in (*self.pattern.fields, self.pages) and size.count != 1:
                 raise LayoutError(
                     f"axis {axis} is to have {size.count} {AXIS_NAMES[axis]}s, but the pattern"
                     f" {self.pattern.source!r} has no field {{{axis}}}"
@@ -165,16 +167,30 @@ class Layout:
             coordinate=(t, p, z, c),
         )
 
+    @property
+    def page_count(self) -> int | None:
+        """How many pages each file is to hold, None when that is not given."""
+        inside = self.pages is not None and self.pages not in self.pattern.fields
+        size = self.sizes.get(str(self.pages)) if inside else None
+        return None if size is None else size.count
+
     def check(self, file: FrameFile) -> None:
         """Refuse a file whose planes have no place in a sequence.
 
         Raises
         ------
         LayoutError
-            If it has several, and their axis is unknown or in the pattern.
+            If it has several, and their axis is unknown or in the pattern, or it has too many.
+        FrameIncomplete
+            If it has too few of the pages whose number is given.
         """
         placed = [axis for axis in AXES if axis in self.pattern.fields]
         check_axes(file, placed, pages=self.pages, joined=self.joined)
+        expected, found = self.page_count, file.info.sizes.get(PAGES, 1)
+        if expected is not None and found < expected:
+            raise FrameIncomplete(f"{file.path} holds {found} of {expected} pages", file.path)
+        if expected is not None and found > expected:
+            raise LayoutError(f"{file.path} holds {found} pages, the layout says {expected}")
 
     def _label(self, axis: str, text: str, relative: PurePath) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""

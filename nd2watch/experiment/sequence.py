@@ -99,9 +99,12 @@ class ImageSequence:
         )
 
     def sizes(self) -> tuple[int, ...]:
-        """Return the expected size of each axis (t, p, z, c)."""
+        """Return how many labels each axis (t, p, z, c) is expected to have."""
+        inside = () if self.layout.page_count is None else (self.layout.pages,)
         return tuple(
-            self.layout.sizes[axis].count if axis in self.layout.sizes else max(len(counter), 1)
+            self.layout.sizes[axis].count
+            if axis in self.layout.sizes and axis not in inside
+            else max(len(counter), 1)
             for axis, counter in zip(AXES, self._labels, strict=True)
         )
 
@@ -119,7 +122,7 @@ class ImageSequence:
         """Return what contradicts the layout's axis sizes; empty when nothing does."""
         for axis, counter in zip(AXES, self._labels, strict=True):
             size = self.layout.sizes.get(axis)
-            if size is None:
+            if size is None or axis not in self.layout.pattern.fields:
                 continue
             if len(counter) > size.count:
                 return (

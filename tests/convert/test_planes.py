@@ -17,13 +17,22 @@ from nd2watch.cli import main
 from nd2watch.convert import (
     StatedMetadata,
     check_file,
+    collect_folder,
     convert,
     convert_folder,
     holds_sequence,
+    plan_conversion,
     plan_frames,
 )
-from nd2watch.errors import FrameUnreadable, LayoutError, OutputExists, SourceChanged, SourceError
-from nd2watch.experiment import Layout, compile_pattern, join_files
+from nd2watch.errors import (
+    FrameIncomplete,
+    FrameUnreadable,
+    LayoutError,
+    OutputExists,
+    SourceChanged,
+    SourceError,
+)
+from nd2watch.experiment import AxisSize, Layout, compile_pattern, join_files
 from nd2watch.nd2 import FrameMetadata, ImageAttributes, Nd2Reader, Nd2Writer
 from nd2watch.sources import (
     PAGES,
@@ -34,10 +43,12 @@ from nd2watch.sources import (
     open_frame,
     read_frame,
 )
+from nd2watch.sources.files import open_regular
 from tests.frames import noise
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
     from nd2watch.convert import ConversionPlan
     from nd2watch.experiment import FrameGrid
@@ -239,6 +250,71 @@ def test_pages_have_the_axis_that_the_layout_gives_them(tmp_path: Path) -> None:
         assert dict(file.sizes) == {"T": 2, "C": 3, "Y": 24, "X": 32}
     with pytest.raises(LayoutError, match="'y' is no axis"):
         Layout(pattern=pattern, pages="y")
+
+
+def test_a_file_with_fewer_pages_than_are_given_is_waited_for(tmp_path: Path) -> None:
+    write_pages(tmp_path / "in")
+    sizes = {"t": AxisSize(count=2), "z": AxisSize(count=3)}
+    layout = Layout(pattern=compile_pattern("t{t}.npy"), sizes=sizes, pages="z")
+    convert_folder(tmp_path / "in", tmp_path / "o.nd2", layout)
+    with nd2.ND2File(tmp_path / "o.nd2") as file:
+        assert dict(file.sizes) == {"T": 2, "Z": 3, "Y": 24, "X": 32}
+    more = Layout(pattern=layout.pattern, sizes={"z": AxisSize(count=4)}, pages="z")
+    with pytest.raises(FrameIncomplete, match=r"t0.npy holds 3 of 4 pages"):
+        more.check(open_frame(tmp_path / "in" / "t0.npy"))
+    fewer = Layout(pattern=layout.pattern, sizes={"z": AxisSize(count=2)}, pages="z")
+    with pytest.raises(LayoutError, match=r"t0.npy holds 3 pages, the layout says 2"):
+        fewer.check(open_frame(tmp_path / "in" / "t0.npy"))
+
+
+def test_channels_in_pages_are_named_in_order(tmp_path: Path) -> None:
+    write_pages(tmp_path / "in")
+    command = ["convert", str(tmp_path / "in"), "-p", "t{t}.npy", "--pages", "c", "-c", "A,B,C"]
+    assert main([*command, "-o", str(tmp_path / "c.nd2")]) == 0
+    with Nd2Reader(tmp_path / "c.nd2") as reader:
+        assert reader.channel_names == ("A", "B", "C")
+        assert reader.sizes["T"] == 2
+
+
+def test_another_axis_of_pages_is_another_file(tmp_path: Path) -> None:
+    write_pages(tmp_path / "in")
+    (tmp_path / "in" / "t1.npy").unlink()
+    plans = [
+        plan_conversion(
+            collect_folder(
+                tmp_path / "in", Layout(pattern=compile_pattern("t{p}.npy"), pages=pages)
+            )[0]
+        )
+        for pages in "zt"
+    ]
+    output = convert(plans[0], tmp_path / "o.nd2").output
+    assert [holds_sequence(output, plan) for plan in plans] == [True, False]
+
+
+def test_files_of_several_planes_are_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = [f"{number}" for number in range(40)]
+    files = {}
+    for number, p in enumerate(labels):
+        path = tmp_path / f"p{p}.npy"
+        np.save(path, np.full((5, 4, 5), number, "u2"))
+        files["", p, "", ""] = open_frame(path)
+    plan = plan_frames(
+        join_files(files, [[""], labels, [""], [""]], pages="t"),
+        StatedMetadata(),
+        title="",
+        layout="",
+    )
+    opened: list[Path] = []
+
+    def open_counted(path: Path) -> BinaryIO:
+        opened.append(path)
+        return open_regular(path)
+
+    monkeypatch.setattr("nd2watch.sources.plane_reader.open_regular", open_counted)
+    convert(plan, tmp_path / "o.nd2")
+    assert len(opened) == 40  # time points alternate between the files
 
 
 def test_the_service_takes_files_of_several_planes(tmp_path: Path) -> None:
