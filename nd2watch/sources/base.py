@@ -173,6 +173,8 @@ class SourceInfo:
         Edge of a pixel in the sample, um.
     z_step_um : float, optional
         Distance of Z planes, um.
+    z_falls : bool
+        The planes of axis ``z`` go downwards, where stage positions do not tell it.
     period_ms : float, optional
         Time from one time point to the next, ms.
     started : datetime, optional
@@ -181,8 +183,6 @@ class SourceInfo:
         One for each plane, or none.
     bits_significant : int, optional
         Bits of a sample that the camera fills, where it is known that others are zero.
-    z_falls : bool
-        The planes of axis ``z`` go downwards, where stage positions do not tell it.
     tail_is_zero : bool
         The end of the pixel data is all zero, as in a file that is not filled yet.
     """
@@ -197,11 +197,11 @@ class SourceInfo:
     optics: OpticsInfo = field(default_factory=OpticsInfo)
     pixel_size_um: float | None = None
     z_step_um: float | None = None
+    z_falls: bool = False
     period_ms: float | None = None
     started: datetime | None = None
     planes: tuple[PlaneInfo, ...] = ()
     bits_significant: int | None = None
-    z_falls: bool = False
     tail_is_zero: bool = False
 
     def __post_init__(self) -> None:

@@ -120,6 +120,7 @@ def _read_info(path: Path, reader: Nd2Reader) -> SourceInfo:
         optics=_optics_info(optics),
         pixel_size_um=picture.pixel_size_um,
         z_step_um=stack.step_um if stack else None,
+        z_falls=stack is not None and not stack.bottom_to_top,
         period_ms=_period_ms(reader),
         started=picture.started,
         planes=tuple(plane for plane in _frames(reader) for _ in channels),

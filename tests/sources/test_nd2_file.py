@@ -20,6 +20,7 @@ from nd2watch.nd2 import (
     StagePosition,
     TimeLoop,
     XYPosLoop,
+    ZStackLoop,
 )
 from nd2watch.nd2.lite_variant import encode
 from nd2watch.sources import (
@@ -202,6 +203,14 @@ def test_positions_of_the_loops_stand_for_those_that_were_not_recorded(
     assert [plane.stage_um for plane in info.planes] == [
         (x, y, z) for x, y in ((0.0, 0.0), (9.0, 1.0)) for z in expected
     ]
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+def test_loops_tell_whether_a_stack_falls(tmp_path: Path, upwards: bool) -> None:
+    stack = ZStackLoop(count=3, step_um=0.5, bottom_to_top=upwards)
+    info = open_frame(write(tmp_path / "a.nd2", random_frames((3, 4, 5, 1)), [stack])).info
+    assert info.z_falls is not upwards
+    assert [plane.stage_um for plane in info.planes] == [None] * 3
 
 
 def test_positions_that_are_all_zero_are_unknown(tmp_path: Path) -> None:

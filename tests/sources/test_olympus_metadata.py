@@ -10,7 +10,7 @@ import pytest
 
 from nd2watch.sources import open_frame, read_frame
 from tests.frames import noise
-from tests.sources.olympus_builder import MAIN, SUFFIXES, members_of, plane_settings, write
+from tests.sources.olympus_builder import MAIN, SUFFIXES, axes, members_of, plane_settings, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,15 @@ def test_the_image_tells_what_its_planes_do_not(tmp_path: Path, suffix: str) -> 
     assert info.channels[0].pinhole_um == 105
     assert info.planes == ()
     assert info.optics.magnification is None
+
+
+@pytest.mark.parametrize(("end", "falls"), [(4000.0, True), (6000.0, False), ("far", False)])
+def test_the_ends_of_a_stack_tell_whether_it_falls(
+    tmp_path: Path, end: object, falls: bool
+) -> None:
+    axis = {"AxisCode": "Z", "MaxSize": 3, "StartPosition": 5000.0, "EndPosition": end}
+    main = MAIN | axes("XYZ", Z=3) | {"Axis 3 Parameters Common": axis}
+    assert open_frame(write(tmp_path, ".oib", main, members_of(Z=3))).info.z_falls is falls
 
 
 def test_times_are_taken_only_where_all_planes_tell_them(tmp_path: Path) -> None:

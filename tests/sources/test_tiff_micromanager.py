@@ -87,6 +87,13 @@ def grid(*sizes: int) -> list[tuple[int, int, int, int]]:
     return list(itertools.product(*map(range, sizes)))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("z_step_um", [-0.5, 0.5])
+def test_the_sign_of_the_step_tells_whether_a_stack_falls(tmp_path: Path, z_step_um: float) -> None:
+    summary = {**SUMMARY, "z-step_um": z_step_um}
+    info = open_frame(stack(tmp_path / "a.tif", grid(1, 1, 3, 1), summary)).info
+    assert (info.z_step_um, info.z_falls) == (0.5, z_step_um < 0)
+
+
 def test_a_stack_has_the_axes_of_its_index_map(tmp_path: Path) -> None:
     places = [(t, p, z, c) for p in range(2) for t in range(2) for c in range(2) for z in range(3)]
     info, planes = read_planes(stack(tmp_path / "a_MMStack.ome.tif", places))

@@ -88,6 +88,19 @@ def test_a_stack_tells_all_about_itself(tmp_path: Path) -> None:
     assert info.plane(3).acquired == TIMES[3].astimezone()
 
 
+@pytest.mark.parametrize("step_um", [0.5, -0.5])
+def test_heights_without_a_stage_position_tell_whether_a_stack_falls(
+    tmp_path: Path, step_um: float
+) -> None:
+    recorded = Recorded(
+        distances=[0.5] * 4,
+        stage=[(0.0, 0.0)] * 4,
+        heights=[100.0 + step_um * number for number in range(4)],
+    )
+    info = open_frame(write_stk(tmp_path / "a.stk", PLANES, recorded)).info
+    assert (info.axes, info.z_falls) == ((("z", 4),), step_um < 0)
+
+
 def test_one_plane_tells_all_too(tmp_path: Path) -> None:
     recorded = Recorded(
         times=TIMES[:1], stage=[(1.0, 2.0)], waves=[525.0], calibration_um=2.0, units="nm"

@@ -101,6 +101,11 @@ def z_step_um(main: Settings) -> float | None:
     return None if step is None else round(abs(step) * _unit(axis, _UM), 9)
 
 
+def z_falls(main: Settings) -> bool:
+    """Return whether the Z planes go downwards."""
+    return (_step(_axis(main, "Z")) or 0.0) < 0
+
+
 def period_ms(main: Settings) -> float | None:
     """Return the time from one time point to the next, as it was, else as it was intended."""
     axis = _axis(main, "T")

@@ -98,6 +98,7 @@ class OlympusSource:
             optics=told.optics_of(plane),
             pixel_size_um=told.pixel_size_um(main, plane),
             z_step_um=told.z_step_um(main),
+            z_falls=told.z_falls(main),
             period_ms=told.period_ms(main),
             started=told.started(main),
             planes=self._times(),

@@ -54,6 +54,7 @@ def info_of(pages: Pages, planes: Planes, flavours: Sequence[Flavour]) -> Source
         optics=known.optics,
         pixel_size_um=known.pixel_size_um,
         z_step_um=known.z_step_um,
+        z_falls=bool(known.z_falls),
         period_ms=known.period_ms,
         started=known.started,
         planes=records,

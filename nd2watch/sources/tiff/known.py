@@ -27,7 +27,7 @@ class Known:
 
     Attributes
     ----------
-    channels, positions, optics, pixel_size_um, z_step_um, period_ms, started
+    channels, positions, optics, pixel_size_um, z_step_um, z_falls, period_ms, started
         As in `SourceInfo`.
     planes : mapping from int to PlaneInfo
         What they tell of pages, by their numbers.
@@ -38,6 +38,7 @@ class Known:
     optics: OpticsInfo = _NO_OPTICS
     pixel_size_um: float | None = None
     z_step_um: float | None = None
+    z_falls: bool | None = None
     period_ms: float | None = None
     started: datetime | None = None
     planes: Mapping[int, PlaneInfo] = field(default_factory=dict)

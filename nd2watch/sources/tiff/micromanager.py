@@ -13,7 +13,7 @@ from nd2watch.sources.base import ChannelInfo, PlaneInfo
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.tiff.known import Known
 from nd2watch.sources.tiff.planes import Grid, grid_of_places
-from nd2watch.sources.tiff.units import distance_um, moment
+from nd2watch.sources.tiff.units import moment
 from nd2watch.sources.values import finite
 
 if TYPE_CHECKING:
@@ -64,14 +64,15 @@ class MicroManager:
     def known(self) -> Known:
         """Return what summary and records tell."""
         records, places = self._records, self._places or self._told
-        started = self._started()
+        started, z_step_um = self._started(), finite(_value(self._summary, "z-step_um"))
         return Known(
             channels=self._channels(records, places),
             positions=_positions(records, places),
             pixel_size_um=finite(
                 _value(self._first, "PixelSizeUm") or _value(self._summary, "PixelSize_um")
             ),
-            z_step_um=distance_um(_value(self._summary, "z-step_um"), "um"),
+            z_step_um=None if z_step_um is None else abs(z_step_um),
+            z_falls=None if z_step_um is None else z_step_um < 0,
             period_ms=finite(_value(self._summary, "Interval_ms")),
             started=started,
             planes={number: _plane(record) for number, record in records.items()},

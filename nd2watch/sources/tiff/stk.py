@@ -62,6 +62,7 @@ class Stk:
             optics=optics_of(self._properties()),
             pixel_size_um=self._pixel_size_um(),
             z_step_um=self._stack.z_step_um,
+            z_falls=self._falls(),
             planes=dict(enumerate(planes)),
         )
 
@@ -115,6 +116,11 @@ class Stk:
         """Return the distance of each plane from the one before."""
         distances = [finite(each) or 0.0 for each in self._each("ZDistance")]
         return tuple(distances[1:]) if all(distances[1:]) else tuple(0.0 for _ in distances[1:])
+
+    def _falls(self) -> bool:
+        """Return whether the last plane is lower than the first; distances have no sign."""
+        heights, valid = self._each("AbsoluteZ"), self._each("AbsoluteZValid")
+        return bool(heights) and all(valid) and heights[-1] < heights[0]
 
     def _each(self, name: str) -> list[Any]:
         """Return a value of each plane, nothing unless there is one for each."""
