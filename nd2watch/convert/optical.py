@@ -62,7 +62,15 @@ def channels_of(grid: FrameGrid, stated: StatedMetadata) -> tuple[Channel, ...]:
         channels = [
             _completed(channel, info) for channel, info in zip(stated.channels, found, strict=True)
         ]
-    return tuple(replace(channel, component_count=3) if rgb else channel for channel in channels)
+    usual = optics_of(grid, stated)
+    return tuple(
+        replace(
+            channel,
+            component_count=3 if rgb else 1,
+            optics=None if channel.optics is None else _filled(channel.optics, usual),
+        )
+        for channel in channels
+    )
 
 
 def optics_of(grid: FrameGrid, stated: StatedMetadata) -> Optics:
@@ -70,16 +78,15 @@ def optics_of(grid: FrameGrid, stated: StatedMetadata) -> Optics:
 
     Where another objective is stated than that of the file, nothing of that one is taken.
     """
-    found = Optics(**asdict(grid.first.file.info.optics))
-    if any(
-        getattr(stated.optics, name) not in (None, "", getattr(found, name)) for name in _OBJECTIVE
-    ):
-        found = Optics(zoom=found.zoom)
+    return _filled(stated.optics, Optics(**asdict(grid.first.file.info.optics)))
+
+
+def _filled(own: Optics, other: Optics) -> Optics:
+    """Return optics with what they lack from others, unless these are of another objective."""
+    if any(getattr(own, name) not in (None, "", getattr(other, name)) for name in _OBJECTIVE):
+        other = Optics(zoom=other.zoom)
     return Optics(
-        **{
-            each.name: getattr(stated.optics, each.name) or getattr(found, each.name)
-            for each in fields(stated.optics)
-        }
+        **{each.name: getattr(own, each.name) or getattr(other, each.name) for each in fields(own)}
     )
 
 

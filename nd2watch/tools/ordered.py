@@ -12,7 +12,7 @@ from nd2watch.convert import ConversionPlan, StatedMetadata, plan_frames
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import Calibration, FrameGrid, join_files
 from nd2watch.nd2 import StagePosition, TimeLoop, XYPosLoop
-from nd2watch.sources import PAGES, FrameFile
+from nd2watch.sources import PAGES, ChannelInfo, FrameFile
 from nd2watch.tools.experiment_factory import OpenZStackLoop
 from nd2watch.tools.metadata_factory import StatedPicture
 
@@ -150,7 +150,9 @@ def plan_in_order(
             stated,
             calibration=Calibration(pixel_size_um=picture.pixel_size_um),
             channels=() if isinstance(picture, StatedPicture) else picture.channels,
-            channel_infos=picture.channel_infos if isinstance(picture, StatedPicture) else (),
+            channel_infos=_channel_infos(picture, grid)
+            if isinstance(picture, StatedPicture)
+            else (),
             optics=picture.optics,
             started=picture.started,
         )
@@ -246,6 +248,17 @@ def _join(
 def _numbers(count: int) -> list[str]:
     """Return the names of points: their numbers, and no name for a single one."""
     return [""] if count == 1 else [str(number + 1) for number in range(count)]
+
+
+def _channel_infos(picture: StatedPicture, grid: FrameGrid) -> tuple[ChannelInfo, ...]:
+    """Return what is stated of each channel; without planes it is the same of all."""
+    if picture.channel_infos:
+        return picture.channel_infos
+    usual = picture.channels[0]
+    common = ChannelInfo(
+        pinhole_um=usual.pinhole_um, camera=usual.camera, microscope=usual.microscope
+    )
+    return (common,) * grid.sizes[-1]
 
 
 def _open_axes(experiment: Experiment | None) -> frozenset[str]:

@@ -255,6 +255,14 @@ class TestChannels:
         plan = plan_of(in_one(optics=optics), optics=Optics(magnification=20))
         assert plan.picture.optics == Optics(magnification=20, zoom=1.5)
 
+    def test_optics_of_a_channel_are_completed_by_those_of_the_file(self) -> None:
+        optics = OpticsInfo(objective_name="Apo 60x", magnification=60)
+        own = (ChannelInfo(name="A", optics=OpticsInfo(zoom=2)), ChannelInfo(name="B"))
+        plan = plan_of(in_one(axes=(("c", 2),), optics=optics), channel_infos=own)
+        first, second = plan.picture.channels
+        assert first.optics == Optics(objective_name="Apo 60x", magnification=60, zoom=2)
+        assert second.optics is None
+
     def test_light_that_is_known_gives_the_colour(self) -> None:
         (channel,) = plan_of(in_one(channels=(ChannelInfo(emission_nm=510),))).picture.channels
         assert channel.color == 0x00FF00

@@ -136,6 +136,18 @@ def test_given_loops_and_metadata_are_written(tmp_path: Path, vendor_sdk: Vendor
     assert [f.z_um for f in frames[:3]] == pytest.approx([-0.4, 0, 0.4])
 
 
+def test_a_factory_without_planes_states_nothing_of_channels(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    stack = np.stack([noise(1), noise(2)])
+    tifffile.imwrite(path, stack, metadata={"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}})
+    metadata = MetadataFactory(pixel_calibration=0.3, pinhole_diameter=50).createMetadata()
+    output = convert_sequence_to_nd2([path], tmp_path / "o.nd2", metadata=metadata)
+    with Nd2Reader(output) as reader:
+        assert reader.channel_names == ("DAPI", "GFP")
+        assert reader.pixel_size_um == 0.3
+        assert [channel.pinhole_um for channel in reader.picture.channels] == [50, 50]
+
+
 def test_attributes_give_bits_and_compression(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.tif" for number in range(2)]
     for number, path in enumerate(files):
