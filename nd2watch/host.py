@@ -175,7 +175,10 @@ def watch_limit_hint(error: OSError) -> str:
 
 @contextlib.contextmanager
 def exit_on_termination() -> Iterator[None]:
-    """Let SIGTERM end a command like an error does, so that nothing unfinished is left."""
+    """Let SIGTERM and SIGHUP end a command like an error does, so that nothing unfinished is left.
+
+    A SIGHUP that is ignored, as by nohup, stays ignored.
+    """
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -183,11 +186,15 @@ def exit_on_termination() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def send_datagram(address: str, message: bytes) -> bool:

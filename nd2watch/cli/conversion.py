@@ -77,7 +77,7 @@ def _convert(options: argparse.Namespace) -> int:
             )
     finally:
         _report_strangers(strangers)
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         _report(result)
     return 0
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from nd2watch.cli.summary_text import summary_lines
-from nd2watch.cli.terminal import progress_bar, say
+from nd2watch.cli.terminal import progress_bar, say, show_lines
 from nd2watch.convert import FileCheck, check_file
 from nd2watch.nd2 import Nd2Reader, recover
 from nd2watch.nd2.summary import summarize
+from nd2watch.tools.printing import show
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +26,9 @@ def _info(options: argparse.Namespace) -> int:
     with Nd2Reader(options.file) as reader:
         summary = summarize(reader)
     if options.json:
-        print(json.dumps(summary, indent=2, allow_nan=False))
+        show(json.dumps(summary, indent=2, allow_nan=False))
     else:
-        for line in summary_lines(summary):
-            say(line)
+        show_lines(summary_lines(summary))
     return 0
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from nd2watch import host
 from nd2watch.cli import conversion, files, sequences, service, simulation
+from nd2watch.cli.terminal import say
 from nd2watch.errors import Nd2WatchError
+from nd2watch.tools.messages import INTERRUPTED, PIPE_CLOSED
+from nd2watch.tools.printing import give_up_broken_streams
 from nd2watch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_INTERRUPTED = 130
-_PIPE_CLOSED = 128 + 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,22 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 failed, 2 wrong usage, 75 try again later, 78 faulty configuration,
         141 the reader of the output has gone.
     """
-    options = command_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in sequences.COMMANDS:
+        return sequences.run(words[0], f"nd2watch {words[0]}", words[1:])
+    try:
+        return _run(command_parser().parse_args(words))
+    finally:
+        give_up_broken_streams()
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command and return its exit status; errors are told."""
     try:
         with host.exit_on_termination():
             status: int = options.command(options)
-            sys.stdout.flush()
     except Nd2WatchError as error:
-        print(f"nd2watch: error: {error}", file=sys.stderr)
+        say(f"nd2watch: error: {error}", error=True)
         return error.exit_code
     except BrokenPipeError:  # who reads our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
+        return PIPE_CLOSED
     except OSError as error:
-        print(f"nd2watch: error: {error}", file=sys.stderr)
+        say(f"nd2watch: error: {error}", error=True)
         return 1
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     return status
 
 
@@ -59,7 +66,12 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nd2watch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (service, conversion, sequences, files, simulation):
+    for group in (service, conversion):
+        for name, (add, purpose) in group.COMMANDS.items():
+            add(commands.add_parser(name, help=purpose))
+    for name, (_, purpose) in sequences.COMMANDS.items():
+        commands.add_parser(name, help=purpose)  # listed here only: it has a parser of its own
+    for group in (files, simulation):
         for name, (add, purpose) in group.COMMANDS.items():
             add(commands.add_parser(name, help=purpose))
     return parser

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from nd2watch.cli.terminal import say
 from nd2watch.clock import SystemClock
 from nd2watch.experiment import AXES
 from nd2watch.log import set_up_logging
@@ -50,8 +51,8 @@ def check_config(options: argparse.Namespace) -> int:
             for axis in AXES
             if axis in watch.layout.sizes
         )
-        print(f"{watch.name}: {watch.root}: {watch.layout.pattern.source} with {sizes}")
-    print(f"output: {settings.output_folder}")
+        say(f"{watch.name}: {watch.root}: {watch.layout.pattern.source} with {sizes}")
+    say(f"output: {settings.output_folder}")
     return 0
 
 

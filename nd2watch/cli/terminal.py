@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import re
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nd2watch.tools.printing import show, tell
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Print a text from a file, whose characters the terminal may not know or might obey."""
-    stream = sys.stderr if error else sys.stdout
-    plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-    encoding = stream.encoding or "utf-8"
-    print(plain.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    """Print a message, whose characters the terminal may not know or might obey."""
+    tell(_harmless(text), error=error)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print a result, whose characters the terminal may not know or might obey.
+
+    Raises
+    ------
+    OSError
+        If it cannot be printed; `BrokenPipeError` if its reader has gone.
+    """
+    show("\n".join(map(_harmless, lines)))
 
 
 @contextmanager
@@ -37,6 +46,21 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    bar = Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False)
+    task = bar.add_task(what, total=None)
+
+    def update(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+        if done == total:  # what is told from here on is not to run into it
+            bar.stop()
+
+    try:
+        yield update
+    finally:
+        bar.stop()
+
+
+def _harmless(text: str) -> str:
+    """Return a text without characters that a terminal obeys."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

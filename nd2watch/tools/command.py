@@ -17,6 +17,7 @@ from nd2watch.tools.folder import collect_numbered
 from nd2watch.tools.image_source import LimImageSource
 from nd2watch.tools.messages import CommandParser, Messages, status_of
 from nd2watch.tools.options import add_sequence_arguments, read_options
+from nd2watch.tools.printing import show
 
 if TYPE_CHECKING:
     import argparse
@@ -43,13 +44,14 @@ def convert_sequence_to_nd2_args(args: Sequence[str] | None = None) -> Path:
     Nd2WatchError, OSError
         If the sequence cannot be converted.
     """
-    return convert_numbered(_parser("convert-sequence-to-nd2", _PURPOSE).parse_args(args))
+    return convert_numbered(sequence_parser("convert-sequence-to-nd2").parse_args(args))
 
 
 def convert_sequence_to_nd2_cli(args: Sequence[str] | None = None) -> int:
     """Do the same, and return 0; 1 on an error, told in one line on standard error."""
     words = sys.argv[1:] if args is None else args
-    return status_of(lambda: convert_sequence_to_nd2_args(words), as_json="--logs_to_json" in words)
+    as_json = "--logs_to_json" in words
+    return int(status_of(lambda: convert_sequence_to_nd2_args(words), as_json=as_json) != 0)
 
 
 def convert_numbered(words: argparse.Namespace, progress: Progress | None = None) -> Path:
@@ -105,25 +107,19 @@ def plan_sequence(args: Sequence[str] | None = None) -> dict[str, Any]:
     Nd2WatchError, OSError
         If the sequence cannot be read.
     """
-    return planned(_plan_parser().parse_args(args))
-
-
-def planned(words: argparse.Namespace) -> dict[str, Any]:
-    """Return what converting the sequence that parsed words describe would do."""
-    return describe_sequence(collect_numbered(read_options(words)))
-
-
-def print_plan(words: argparse.Namespace) -> None:
-    """Print as JSON what converting the sequence that parsed words describe would do."""
-    print(json.dumps(planned(words), indent=2, allow_nan=False))
+    return planned(plan_parser("plan-sequence").parse_args(args))
 
 
 def plan_sequence_cli(args: Sequence[str] | None = None) -> int:
     """Print the plan of a sequence as JSON, and return 0; 1 on an error."""
     words = sys.argv[1:] if args is None else args
-    return status_of(
-        lambda: print_plan(_plan_parser().parse_args(words)), as_json="--logs_to_json" in words
-    )
+    as_json = "--logs_to_json" in words
+    return int(status_of(lambda: show_json(plan_sequence(words)), as_json=as_json) != 0)
+
+
+def planned(words: argparse.Namespace) -> dict[str, Any]:
+    """Return what converting the sequence that parsed words describe would do."""
+    return describe_sequence(collect_numbered(read_options(words)))
 
 
 def get_file_dimensions_as_json(file_path: str | Path | None = None) -> None:
@@ -135,8 +131,20 @@ def get_file_dimensions_as_json(file_path: str | Path | None = None) -> None:
         The file; the first word of the process's command line when left out.
     """
     words = sys.argv[1:] if file_path is None else [file_path]
-    found = dimensions_of(Path(words[0])) if words else _failed("no file is named")
-    print(json.dumps(found, indent=2))
+    show_json(dimensions_of(Path(words[0])) if words else _failed("no file is named"))
+
+
+def get_image_dimensions_cli(args: Sequence[str] | None = None) -> int:
+    """Print the dimensions of a file as JSON, and return 0; 1 on an error, which is in the JSON."""
+    parser = dimensions_parser("get-image-dimensions")
+    return int(status_of(lambda: print_dimensions(parser.parse_args(args).file)) != 0)
+
+
+def print_dimensions(path: Path) -> int:
+    """Print the dimensions of a file as JSON, and return the exit status."""
+    found = dimensions_of(path)
+    show_json(found)
+    return int(found["error"])
 
 
 def dimensions_of(path: Path) -> dict[str, Any]:
@@ -147,41 +155,32 @@ def dimensions_of(path: Path) -> dict[str, Any]:
         return _failed(str(error))
 
 
-def get_image_dimensions_cli(args: Sequence[str] | None = None) -> int:
-    """Print the dimensions of a file as JSON, and return 0; 1 on an error, which is in the JSON."""
-    parser = CommandParser("get-image-dimensions", "Print the dimensions of a file as JSON.")
-    add_dimensions_arguments(parser)
-    try:
-        return print_dimensions(parser.parse_args(args).file)
-    except LayoutError as error:
-        Messages().say("error", str(error))
-        return 1
+def show_json(value: dict[str, Any]) -> None:
+    """Print a value as JSON."""
+    show(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_dimensions(path: Path) -> int:
-    """Print the dimensions of a file as JSON, and return the exit status."""
-    found = dimensions_of(path)
-    print(json.dumps(found, indent=2))
-    return 1 if found["error"] else 0
+def sequence_parser(name: str) -> CommandParser:
+    """Return the parser of the command that converts a sequence."""
+    parser = CommandParser(name, _PURPOSE)
+    add_sequence_arguments(parser)
+    return parser
 
 
-def add_dimensions_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments for the dimensions of a file to a parser."""
+def plan_parser(name: str) -> CommandParser:
+    """Return the parser of the command that tells what converting a sequence would do."""
+    parser = CommandParser(name, _PLAN_PURPOSE)
+    add_sequence_arguments(parser)
+    return parser
+
+
+def dimensions_parser(name: str) -> CommandParser:
+    """Return the parser of the command for the dimensions of a file."""
+    parser = CommandParser(name, "Print the dimensions of a file as JSON.")
     parser.add_argument("file", type=Path, metavar="FILE", help="file of any format")
+    return parser
 
 
 def _failed(message: str) -> dict[str, Any]:
     """Return an error, ready for JSON."""
     return {"error": True, "error_message": message}
-
-
-def _plan_parser() -> argparse.ArgumentParser:
-    """Return the parser of plans."""
-    return _parser("plan-sequence", _PLAN_PURPOSE)
-
-
-def _parser(name: str, purpose: str) -> argparse.ArgumentParser:
-    """Return the parser of a command for sequences."""
-    parser = CommandParser(name, purpose)
-    add_sequence_arguments(parser)
-    return parser

@@ -15,7 +15,11 @@ from nd2watch.tools.ordered import Rows, plan_in_order
 if TYPE_CHECKING:
     import argparse
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from nd2watch.convert import ConversionPlan
+
+    Progress = Callable[[int, int], None]
 
 _AXES: Final = {"multipoint": "p", "timeloop": "t", "zstack": "z"}
 
@@ -54,16 +58,8 @@ def convert_file_to_nd2(
     Nd2WatchError
         If the file cannot be used, or the written file does not equal it.
     """
-    if extra_dim_type not in _AXES:
-        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(_AXES)}")
-    source = (
-        input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
-    )
     output = Path(output_path)
-    if output.resolve() == source.filename.resolve():
-        raise LayoutError(f"{output} is the file to convert; choose another name for the ND2 file")
-    plan = plan_in_order(Rows.of([[source]]), axis=_AXES[extra_dim_type])
-    return convert(plan, output, replace=replace).output
+    return convert(_plan(input_path, output, extra_dim_type), output, replace=replace).output
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,10 +75,21 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def convert_one(words: argparse.Namespace) -> Path:
-    """Convert the file that parsed words name, and return the ND2 file."""
+def convert_one(words: argparse.Namespace, progress: Progress | None = None) -> Path:
+    """Convert the file that parsed words name, and return the ND2 file.
+
+    Parameters
+    ----------
+    words : Namespace
+        From `file_parser`.
+    progress : callable, optional
+        Called with frames done and all frames.
+    """
     output = with_nd2_ending(words.output or words.input.with_suffix(".nd2"))
-    return convert_file_to_nd2(words.input, output, words.unknown_dimension, replace=words.force)
+    plan = _plan(words.input, output, words.unknown_dimension)
+    convert(plan, output, replace=words.force, progress=progress)
+    Messages().done(output)
+    return output
 
 
 def convert_file_to_nd2_args(args: Sequence[str] | None = None) -> Path:
@@ -100,16 +107,30 @@ def convert_file_to_nd2_args(args: Sequence[str] | None = None) -> Path:
     Nd2WatchError, OSError
         As `convert_file_to_nd2` says.
     """
-    return convert_one(_parser().parse_args(args))
+    return convert_one(file_parser("convert-file-to-nd2").parse_intermixed_args(args))
 
 
 def convert_file_to_nd2_cli(args: Sequence[str] | None = None) -> int:
     """Do the same, and return 0; 1 on an error, told in one line on standard error."""
-    return status_of(lambda: Messages().done(convert_file_to_nd2_args(args)))
+    return int(status_of(lambda: convert_file_to_nd2_args(args)) != 0)
 
 
-def _parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = CommandParser("convert-file-to-nd2", "Convert one file to ND2.")
+def file_parser(name: str) -> CommandParser:
+    """Return the parser of the command that converts one file."""
+    parser = CommandParser(name, "Convert one file to ND2.")
     add_file_arguments(parser)
     return parser
+
+
+def _plan(
+    input_path: str | os.PathLike[str] | LimImageSource, output: Path, extra_dim_type: str
+) -> ConversionPlan:
+    """Return the plan for a file; its pages of unknown meaning are of one dimension."""
+    if extra_dim_type not in _AXES:
+        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(_AXES)}")
+    source = (
+        input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
+    )
+    if output.resolve() == source.filename.resolve():
+        raise LayoutError(f"{output} is the file to convert; choose another name for the ND2 file")
+    return plan_in_order(Rows.of([[source]]), axis=_AXES[extra_dim_type])

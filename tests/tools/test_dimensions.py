@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from nd2watch.cli import main
+from nd2watch.cli import main, sequences
 from nd2watch.tools import get_file_dimensions_as_json, get_image_dimensions_cli
 from tests.frames import noise
 from tests.tools.numbered import GROUPS, PATTERN, convert, write_files, write_pages
@@ -155,4 +155,4 @@ def test_the_words_of_the_process_are_taken_when_none_are_given(
 
 def test_it_is_installed() -> None:
     (command,) = entry_points(group="console_scripts", name="get-image-dimensions")
-    assert command.load() is get_image_dimensions_cli
+    assert command.load() is sequences.get_image_dimensions

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nd2watch.cli import main
+from nd2watch.cli import main, sequences
 from nd2watch.errors import LayoutError, OutputExists, SourceError
 from nd2watch.tools import (
     LimImageSource,
@@ -64,6 +64,19 @@ class TestOutput:
         assert path.read_bytes() == b"precious"
         assert convert_file_to_nd2_cli([str(source), force]) == 0
         assert capsys.readouterr() == (f"{path} is written\n", "")
+
+    @pytest.mark.parametrize(
+        "door", [convert_file_to_nd2_cli, lambda w: main(["convert-file", *w])]
+    )
+    def test_options_may_stand_between_the_files(
+        self, source: Path, door: Callable[[list[str]], int]
+    ) -> None:
+        output = source.parent / "a.nd2"
+        output.write_bytes(b"old")
+        assert door([str(source), "-f", str(output)]) == 0
+        assert door(["-f", str(source), "--unknown_dimension", "zstack", str(output)]) == 0
+        with opened(output) as file:
+            assert file.sizes["Z"] == 4
 
     @pytest.mark.parametrize("words", [(), ("-f",)])
     def test_a_file_is_not_replaced_by_its_own_conversion(
@@ -178,7 +191,7 @@ class TestDoors:
         assert main(words) == 0
         assert capsys.readouterr().out == f"{source.with_suffix('.nd2')} is written\n"
         assert main(words) == 1
-        assert "nd2watch: error: " in capsys.readouterr().err
+        assert capsys.readouterr().err.startswith("error: ")
         assert main([*words, "-f"]) == 0
 
     def test_the_words_of_the_process_are_taken_when_none_are_given(
@@ -191,4 +204,4 @@ class TestDoors:
 
     def test_it_is_installed(self) -> None:
         (command,) = entry_points(group="console_scripts", name="convert-file-to-nd2")
-        assert command.load() is convert_file_to_nd2_cli
+        assert command.load() is sequences.convert_file_to_nd2

@@ -318,7 +318,7 @@ class TestDoors:
             assert main([command, *words]) == 1
             out, err = capsys.readouterr()
             assert out == ""
-            assert err.startswith("nd2watch: error: capture group 3 of ")
+            assert err.startswith("error: capture group 3 of ")
             assert err.count("\n") == 1
 
     def test_an_interruption_is_told_too(
