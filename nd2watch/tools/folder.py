@@ -182,19 +182,37 @@ def _positions(grid: FrameGrid, found: NumberedFiles) -> list[Labels]:
 
 
 def _stated_channels(grid: FrameGrid, options: SequenceOptions) -> dict[str, ChannelInfo]:
-    """Return what is stated of channels, by their names; each must be there."""
+    """Return what is stated of channels, by their names; each must be there, and be stated once."""
     labels = grid.labels[_CHANNELS]
     told = [_told_name(grid, number) for number in range(len(labels))]
     only = labels[0] if len(labels) == 1 else None  # which needs no name
-    channels = {name or only or "": channel for name, channel in options.channels.items()}
     there = {only, *filter(None, (*labels, *told))}
-    if unknown := [name for name in channels if name not in there]:
-        known = ", ".join(label or name for label, name in zip(labels, told, strict=True))
+    if unknown := [name for name in options.channels if (name or only or "") not in there]:
+        known = ", ".join(map(_known_as, labels, told)) if any((*labels, *told)) else ""
         raise LayoutError(
             f"--channel-setting names {', '.join(map(repr, unknown))};"
             f" {f'the channels are {known}' if known else _NO_NAME}"
         )
-    return channels
+    names = []
+    for label, own in zip(labels, told, strict=True):
+        stated = [name for name in options.channels if (name or only) in (label, own)]
+        if len(stated) > 1:
+            both = " and ".join(map(repr, sorted(stated)))
+            raise LayoutError(f"--channel-setting {both} are one channel; state it once")
+        new = options.channels[stated[0]].name if stated else ""
+        names.append(new or label or own)
+    for channel in options.channels.values():
+        if channel.name and names.count(channel.name) > 1:
+            raise LayoutError(
+                f"--channel-setting: two channels would be named {channel.name!r}; give another new"
+                " name"
+            )
+    return {name or only or "": channel for name, channel in options.channels.items()}
+
+
+def _known_as(label: str, told: str) -> str:
+    """Return the names that a channel has in the names of the files, and in the files."""
+    return f"{label} (in the files {told})" if label and told not in ("", label) else label or told
 
 
 def _in_stated_order(grid: FrameGrid, stated: list[str]) -> FrameGrid:

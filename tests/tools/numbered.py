@@ -9,6 +9,7 @@ import nd2
 import numpy as np
 import tifffile
 
+from nd2watch.nd2 import Channel, Experiment, ImageAttributes, Nd2Writer, Picture, ZStackLoop
 from nd2watch.tools import convert_sequence_to_nd2_args, convert_sequence_to_nd2_cli
 from tests.frames import noise
 
@@ -45,6 +46,19 @@ def write_files(folder: Path, template: str = TEMPLATE, **labels: Sequence[objec
 def write_pages(path: Path, planes: Sequence[Pixels]) -> None:
     """Write a TIFF file of pages that does not say what they are."""
     tifffile.imwrite(path, np.stack([*planes]), metadata=None, photometric="minisblack")
+
+
+def write_nd2(path: Path, planes: Pixels, name: str = "Channel 1") -> None:
+    """Write a stack of planes, 1.5 um apart, in a channel."""
+    stack = ZStackLoop(count=len(planes), step_um=1.5)
+    with Nd2Writer(
+        path,
+        ImageAttributes(width=32, height=24, frame_count=len(planes)),
+        experiment=Experiment(loops=(stack,) if len(planes) > 1 else ()),
+        picture=Picture(channels=(Channel(name=name),), pixel_size_um=0.25),
+    ) as writer:
+        for plane in planes:
+            writer.write_frame(plane)
 
 
 def remove(folder: Path, template: str = TEMPLATE, **labels: object) -> None:

@@ -8,33 +8,26 @@ import numpy as np
 import pytest
 import tifffile
 
-from nd2watch.nd2 import Channel, Experiment, ImageAttributes, Nd2Writer, Picture, ZStackLoop
 from tests.conformance.matrix import TITLES, Matrix
 from tests.conformance.view import Point
 from tests.frames import noise
-from tests.tools.numbered import GROUPS, PATTERN, assert_holds, convert, opened, write_files
+from tests.tools.numbered import (
+    GROUPS,
+    PATTERN,
+    assert_holds,
+    convert,
+    opened,
+    write_files,
+    write_nd2,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.oracles import VendorSdk
-    from tests.tools.numbered import Pixels
 
 WORDS = (PATTERN, *GROUPS)
-
-
-def write_nd2(path: Path, planes: Pixels, name: str = "Channel 1") -> None:
-    """Write a stack of planes, 1.5 um apart, in a channel."""
-    stack = ZStackLoop(count=len(planes), step_um=1.5)
-    with Nd2Writer(
-        path,
-        ImageAttributes(width=32, height=24, frame_count=len(planes)),
-        experiment=Experiment(loops=(stack,) if len(planes) > 1 else ()),
-        picture=Picture(channels=(Channel(name=name),), pixel_size_um=0.25),
-    ) as writer:
-        for plane in planes:
-            writer.write_frame(plane)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,15 @@ from nd2watch.cli import main
 from nd2watch.errors import LayoutError, OutputExists, SequenceIncomplete, SourceError
 from nd2watch.tools import convert_sequence_to_nd2_args
 from tests.frames import noise
-from tests.tools.numbered import GROUPS, PATTERN, convert, refuse, remove, write_files
+from tests.tools.numbered import (
+    GROUPS,
+    PATTERN,
+    convert,
+    refuse,
+    remove,
+    write_files,
+    write_nd2,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,6 +291,36 @@ class TestChannelSettings:
         words = ("--channel-setting", "gfp||||red", "--channel-setting", "gfp|||||")
         line = refuse(capsys, folder, *WORDS, *words)
         assert line == "there are two --channel-setting for 'gfp'"
+
+    @pytest.mark.parametrize(
+        ("settings", "told"),
+        [
+            (
+                ("dapi|X||||", "gfp|X||||"),
+                ": two channels would be named 'X'; give another new name",
+            ),
+            (("gfp|dapi||||",), ": two channels would be named 'dapi'; give another new name"),
+            (("gfp|||||", "green|||||"), " 'gfp' and 'green' are one channel; state it once"),
+            (("red|||||",), " names 'red'; the channels are dapi (in the files blue), gfp (in the"),
+        ],
+    )
+    def test_by_the_names_in_the_files_too(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], told: str
+    ) -> None:
+        (tmp_path / "in").mkdir()
+        for label, name in (("gfp", "green"), ("dapi", "blue")):
+            write_nd2(tmp_path / "in" / f"{label}.nd2", noise(1)[np.newaxis], name)
+        words = [word for one in settings for word in ("--channel-setting", one)]
+        line = refuse(capsys, tmp_path / "in", r"(\w+)\.nd2", "-c", "1", "-n", "../a", *words)
+        assert line.startswith(f"--channel-setting{told}")
+
+    def test_two_of_the_only_channel(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = (r"t(\d+)_z1_(gfp)\.tif", "-t", "1", "-c", "2", *OUTPUT)
+        both = ("--channel-setting", "gfp||||red", "--channel-setting", "||||red")
+        line = refuse(capsys, folder, *words, *both)
+        assert line == "--channel-setting '' and 'gfp' are one channel; state it once"
 
     def test_a_name_where_there_is_none(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
