@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import convert
 from nd2watch.errors import LayoutError
+from nd2watch.sources import PAGES
 from nd2watch.tools.image_source import LimImageSource
 from nd2watch.tools.messages import CommandParser, Messages, status_of
 from nd2watch.tools.options import with_nd2_ending
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 _AXES: Final = {"multipoint": "p", "timeloop": "t", "zstack": "z"}
+_USUAL: Final = "multipoint"
 
 
 def convert_file_to_nd2(
@@ -70,8 +72,8 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing file")
     parser.add_argument(
-        "--unknown_dimension", choices=tuple(_AXES), default="multipoint",
-        help="what its pages are, if it does not say (default: %(default)s)",
+        "--unknown_dimension", choices=tuple(_AXES),
+        help=f"what its pages are, if it does not say (default: {_USUAL})",
     )  # fmt: skip
 
 
@@ -86,9 +88,18 @@ def convert_one(words: argparse.Namespace, progress: Progress | None = None) -> 
         Called with frames done and all frames.
     """
     output = with_nd2_ending(words.output or words.input.with_suffix(".nd2"))
-    plan = _plan(words.input, output, words.unknown_dimension)
+    messages = Messages()
+    plan = _plan(words.input, output, words.unknown_dimension or _USUAL)
+    pages = plan.files[0].info.sizes.get(PAGES)
+    if pages and words.unknown_dimension is None:
+        messages.say(
+            "warning",
+            f"{pages} pages are taken for positions; --unknown_dimension says what they are",
+        )
+    for note in plan.assumptions:
+        messages.say("warning", note)
     convert(plan, output, replace=words.force, progress=progress)
-    Messages().done(output)
+    messages.done(output)
     return output
 
 
