@@ -69,23 +69,26 @@ class Nd2Reader(ChunkFile):
         try:
             with self._named():
                 self.attributes = ImageAttributes.decode(self._tree(spec.ATTRIBUTES))
-                self.experiment = Experiment(loops=self._loops())
-                self.picture = Picture.decode(self._tree(spec.PICTURE))
-                self._check_values()
+                self.experiment = self._read_experiment()
+                self.picture = self._read_picture()
         except BaseException:
             self.close()
             raise
         self._codec = FrameCodec(attributes=self.attributes, rgb=self.picture.is_rgb)
 
-    def _loops(self) -> tuple[Any, ...]:
+    def _read_experiment(self) -> Experiment:
         """Return the loops, none for a single frame."""
-        return decode_loops(self._tree(spec.EXPERIMENT)) if spec.EXPERIMENT in self._places else ()
+        if spec.EXPERIMENT not in self._places:
+            return Experiment()
+        return Experiment(loops=decode_loops(self._tree(spec.EXPERIMENT)))
 
-    def _check_values(self) -> None:
-        """Refuse values that contradict each other."""
-        described, stored = self.picture.component_count, self.attributes.component_count
+    def _read_picture(self) -> Picture:
+        """Return the picture, whose channels must have as many components as are stored."""
+        picture = Picture.decode(self._tree(spec.PICTURE))
+        described, stored = picture.component_count, self.attributes.component_count
         if described != stored:
             raise FormatError(f"channels of {described} components describe {stored} components")
+        return picture
 
     @property
     def sizes(self) -> dict[str, int]:

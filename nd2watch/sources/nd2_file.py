@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from nd2watch.errors import FormatError, FrameIncomplete, FrameUnreadable
-from nd2watch.nd2 import FrameMetadata, Modality, Nd2Reader, TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.nd2 import FrameMetadata, Modality, TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.spec import CHUNK_MAGIC
+from nd2watch.nd2.tolerant_reader import TolerantReader
 from nd2watch.sources.base import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo
 from nd2watch.sources.files import FileKey, check_start, key_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from nd2watch.nd2 import Channel, Experiment, Optics, Picture
+    from nd2watch.nd2 import Channel, Experiment, Nd2Reader, Optics, Picture
     from nd2watch.sources.values import Stage
 
 _START: Final = CHUNK_MAGIC.to_bytes(4, "little")
@@ -32,6 +33,8 @@ _ADVICE: Final = "save it anew in NIS-Elements if it is an older one"
 
 class Nd2Source:
     """An open ND2 file.
+
+    Of damaged loops its frames are pages; of damaged picture metadata its channels are numbered.
 
     The loops are axes in their nesting, outermost first; channels are the innermost axis. A file
     of a colour camera has planes of RGB. Frames are in file order, also in a stack that falls from
@@ -96,7 +99,7 @@ def _open_reader(path: Path) -> Nd2Reader:
     except FormatError as error:
         raise FrameIncomplete(str(error), path) from error
     try:
-        return Nd2Reader(path, places)
+        return TolerantReader(path, places)
     except FormatError as error:
         raise FrameUnreadable(f"{error}; the file cannot be read", path) from error
 

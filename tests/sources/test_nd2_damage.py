@@ -5,18 +5,29 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
-from nd2watch.nd2 import Nd2Reader
-from nd2watch.sources import PlaneReader, SourcePlane, open_frame, read_frame
+from nd2watch.errors import (
+    FormatError,
+    FrameIncomplete,
+    FrameUnreadable,
+    SourceChanged,
+    SourceError,
+)
+from nd2watch.nd2 import Channel, ImageAttributes, Nd2Reader, Picture
+from nd2watch.nd2.lite_variant import encode
+from nd2watch.sources import PAGES, PlaneReader, SourcePlane, open_frame, read_frame
 from tests.nd2.builders import chunks_of, file_of, random_frames
 from tests.sources.nd2_files import TIMES, write, write_full
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nd2watch.sources import SourceInfo
+    from tests.nd2.builders import Pixels
 
 UNFINISHED = {"empty": 0.0, "four bytes": 4, "a tenth": 0.1, "half": 0.5, "one byte short": -1}
 
@@ -44,11 +55,120 @@ def test_files_that_are_no_nd2_files_are_refused(tmp_path: Path) -> None:
             open_frame(path)
 
 
-def test_a_whole_file_of_damaged_metadata_is_refused_for_good(tmp_path: Path) -> None:
+LOOPS, PICTURE = "ImageMetadataLV!", "ImageMetadataSeqLV|0!"
+
+
+def utf16(text: str) -> bytes:
+    """Return a text as metadata hold it."""
+    return text.encode("utf-16-le")
+
+
+def read_all(path: Path) -> tuple[SourceInfo, list[Pixels]]:
+    """Return what a file tells, and all of its planes."""
+    frame = open_frame(path)
+    with PlaneReader() as reader:
+        planes = range(frame.info.plane_count)
+        return frame.info, [reader.read(SourcePlane(file=frame, index=n)) for n in planes]
+
+
+@pytest.mark.parametrize(
+    ("found", "damaged"),
+    [
+        (utf16("dMinPeriodDiff"), utf16("dMinPeriodDifX")),
+        (utf16("uLoopPars"), utf16("uLoopParX")),
+        (utf16("Well 1"), utf16("Well ") + b"\0\xd8"),
+        (None, b"damaged"),
+        (None, b""),
+    ],
+)
+def test_damaged_loops_leave_frames_as_pages(
+    tmp_path: Path, found: bytes | None, damaged: bytes
+) -> None:
+    path = tmp_path / "a.nd2"
+    pixels = write_full(path)
+    chunks = chunks_of(path)
+    assert found is None or found in chunks[LOOPS]
+    whole = chunks[LOOPS]
+    chunks[LOOPS] = damaged if found is None else whole.replace(found, damaged)
+    path.write_bytes(file_of(chunks))
+    info, planes = read_all(path)
+    assert info.axes == ((PAGES, 12), ("c", 2))
+    assert [channel.name for channel in info.channels] == ["DAPI", "Ph"]
+    assert info.plane(2).time_ms == 350.0
+    np.testing.assert_array_equal(planes, np.moveaxis(pixels, -1, 1).reshape(24, 4, 5))
+    with pytest.raises(FormatError):
+        Nd2Reader(path)
+
+
+@pytest.mark.parametrize("damaged", [b"damaged", b"", None, b"camera"])
+def test_damaged_picture_metadata_leave_channels_numbered(
+    tmp_path: Path, damaged: bytes | None
+) -> None:
+    path = tmp_path / "a.nd2"
+    pixels = write_full(path)
+    chunks = chunks_of(path)
+    if damaged == b"camera":
+        damaged = chunks[PICTURE].replace(utf16("PMT 1"), utf16("PMT") + b"\0\xd8\0\xd8")
+    if damaged is None:
+        del chunks[PICTURE]
+    else:
+        chunks[PICTURE] = damaged
+    path.write_bytes(file_of(chunks))
+    info, planes = read_all(path)
+    assert info.axes == (("t", 2), ("p", 3), ("z", 2), ("c", 2))
+    assert [channel.name for channel in info.channels] == ["Channel 1", "Channel 2"]
+    assert (info.pixel_size_um, info.started) == (None, None)
+    np.testing.assert_array_equal(planes, np.moveaxis(pixels, -1, 1).reshape(24, 4, 5))
+    with pytest.raises(FormatError):
+        Nd2Reader(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("GFP", "GFP"), ("GFP 1", "GFP 2")),
+        (("   ", "Cy3"), ("Channel 1", "Cy3")),
+        (("\x07\x07\x07", "Cy3"), ("Channel 1", "Cy3")),
+        (("   ", "   "), ("Channel 1", "Channel 2")),
+    ],
+)
+def test_channel_names_at_fault_cost_nothing_else(
+    tmp_path: Path, names: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    channels = (Channel(name="aaa", emission_nm=450.5), Channel(name="bbb"))
+    picture = Picture(channels=channels, pixel_size_um=0.108)
+    path = write(tmp_path / "a.nd2", random_frames((1, 4, 5, 2)), picture=picture)
+    chunks = chunks_of(path)
+    for channel, name in zip(channels, names, strict=True):
+        chunks[PICTURE] = chunks[PICTURE].replace(utf16(channel.name), utf16(name))
+    path.write_bytes(file_of(chunks))
+    info = open_frame(path).info
+    assert tuple(channel.name for channel in info.channels) == expected
+    assert (info.pixel_size_um, info.channels[0].emission_nm) == (0.108, 450.5)
+    with pytest.raises(FormatError, match="name"):
+        Nd2Reader(path)
+
+
+def test_a_whole_file_of_damaged_attributes_is_refused_for_good(tmp_path: Path) -> None:
     path = tmp_path / "a.nd2"
     write_full(path)
-    path.write_bytes(file_of(chunks_of(path) | {"ImageMetadataSeqLV|0!": b"damaged"}))
+    path.write_bytes(file_of(chunks_of(path) | {"ImageAttributesLV!": b"damaged"}))
     with pytest.raises(FrameUnreadable, match=r"a\.nd2: damaged metadata.*cannot be read"):
+        open_frame(path)
+
+
+@pytest.mark.parametrize(("zlib_level", "count"), [(None, 3), (None, 2**31 - 1), (6, 2**25)])
+def test_a_wrong_number_of_components_is_refused_while_opening(
+    tmp_path: Path, zlib_level: int | None, count: int
+) -> None:
+    path = write(tmp_path / "a.nd2", random_frames((1, 64, 64, 2)), zlib_level=zlib_level)
+    chunks = chunks_of(path)
+    attributes = ImageAttributes(
+        width=1, height=1, component_count=count, bits_in_memory=8, zlib_level=zlib_level
+    )
+    stored = encode("SLxImageAttributes", attributes.encode())
+    path.write_bytes(file_of(chunks | {"ImageAttributesLV!": stored}))
+    with pytest.raises(FrameUnreadable, match=r"a\.nd2.*cannot be read"):
         open_frame(path)
 
 
