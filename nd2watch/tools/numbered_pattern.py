@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import plain_label
+from nd2watch.sources import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,10 +73,16 @@ class NumberedPattern:
         return MULTIPOINT_X in self.groups
 
     @property
-    def suffix(self) -> str:
+    def suffixes(self) -> tuple[str, ...]:
+        """The endings of names, in lower case: those of the format that the pattern ends with."""
+        alike = (known.suffixes for known in FORMATS if self._ending.lower() in known.suffixes)
+        return next(alike, SUFFIXES)
+
+    @property
+    def _ending(self) -> str:
         """The ending of names, such as ``.tif``, that the pattern ends with; empty if unclear."""
         found = _SUFFIX.search(self.source)
-        return f".{found[1].lower()}" if found else ""
+        return found[0].removesuffix("$") if found else ""
 
     def match(self, name: str) -> dict[str, tuple[str, ...]] | None:
         """Return the labels that a name has on each axis, None when it does not match.
@@ -83,7 +90,7 @@ class NumberedPattern:
         The labels are in the order of the groups, with that for multipoint X before that for
         multipoint Y.
         """
-        found = self.regex.search(composed(name))
+        found = next(filter(None, map(self.regex.search, self._spellings(composed(name)))), None)
         if found is None:
             return None
         labels: dict[str, list[str]] = {}
@@ -92,6 +99,14 @@ class NumberedPattern:
         ):
             labels.setdefault(DIMENSION_AXES[dimension], []).append(plain_label(text))
         return {axis: tuple(texts) for axis, texts in labels.items()}
+
+    def _spellings(self, name: str) -> Iterator[str]:
+        """Yield a name, also with its ending in lower case, and as the pattern has that."""
+        stem, dot, ending = name.rpartition(".")
+        yield name
+        yield f"{stem}{dot}{ending.lower()}"
+        if {f".{ending.lower()}", self._ending.lower()} <= {*self.suffixes}:
+            yield f"{stem}{self._ending}"
 
 
 def composed(text: str) -> str:

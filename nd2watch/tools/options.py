@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import Calibration, plain_label
 from nd2watch.nd2 import Optics
-from nd2watch.sources import FORMATS, SUFFIXES, ChannelInfo
+from nd2watch.sources import SUFFIXES, ChannelInfo
 from nd2watch.tools.numbered_pattern import NumberedPattern, compile_numbered, composed
 from nd2watch.tools.plate import PlateOptions
 from nd2watch.tools.words import color_of, modality_of
@@ -288,8 +288,7 @@ def _suffixes(extension: str | None, pattern: NumberedPattern) -> tuple[str, ...
             known = ", ".join(SUFFIXES)
             raise LayoutError(f"--extension {extension}: files end with {known}")
         return (suffix,)
-    alike = (known.suffixes for known in FORMATS if pattern.suffix in known.suffixes)
-    return next(alike, SUFFIXES)
+    return pattern.suffixes
 
 
 def _channel_settings(settings: Sequence[str]) -> dict[str, ChannelInfo]:

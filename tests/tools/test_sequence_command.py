@@ -144,6 +144,23 @@ class TestNames:
         with opened(path) as file:
             assert "T" not in file.sizes
 
+    @pytest.mark.parametrize("ending", [".tif", r"\.tif$", ".tiff", ".TIF", r"\.tiff?$", "", "$"])
+    def test_all_endings_of_the_format_are_taken_in_any_case(
+        self, tmp_path: Path, ending: str
+    ) -> None:
+        for seed, name in enumerate(("t1.tif", "t2.TIF", "t3.tiff", "t4.Tiff")):
+            tifffile.imwrite(tmp_path / name, noise(seed))
+        pattern = r"t(\d)\.\w+$" if ending == "$" else rf"t(\d){ending}"
+        with opened(convert(tmp_path, pattern, "-t", "1")) as file:
+            assert file.sizes["T"] == 4
+
+    def test_simple_patterns_take_them_too(self, tmp_path: Path) -> None:
+        for name in ("t1.jpg", "t2.JPEG"):
+            Image.fromarray(noise(1).astype(np.uint8)).save(tmp_path / name)
+        tifffile.imwrite(tmp_path / "t3.tif", noise(1))
+        with opened(convert(tmp_path, "-s", "t*.jpg", "-t", "1")) as file:
+            assert file.sizes["T"] == 2
+
 
 class TestDimensions:
     """What the groups are."""
