@@ -87,15 +87,15 @@ class NumberedPattern:
     def match(self, name: str) -> dict[str, tuple[str, ...]] | None:
         """Return the labels that a name has on each axis, None when it does not match.
 
-        The labels are in the order of the groups, with that for multipoint X before that for
-        multipoint Y.
+        The labels are in the order of the groups, but for those for multipoint X and Y, which come
+        first.
         """
         found = next(filter(None, map(self.regex.search, self._spellings(composed(name)))), None)
         if found is None:
             return None
         labels: dict[str, list[str]] = {}
         for dimension, text in sorted(
-            zip(self.groups, found.groups(default=""), strict=True), key=_x_before_y
+            zip(self.groups, found.groups(default=""), strict=True), key=_grid_first
         ):
             labels.setdefault(DIMENSION_AXES[dimension], []).append(plain_label(text))
         return {axis: tuple(texts) for axis, texts in labels.items()}
@@ -190,9 +190,9 @@ def _check_dimensions(numbers: Mapping[str, Sequence[int]], *, flatten: bool) ->
         )
 
 
-def _x_before_y(entry: tuple[str, str]) -> int:
+def _grid_first(entry: tuple[str, str]) -> int:
     """Return a sorting key that keeps the order of groups but for multipoint X and Y."""
-    return 1 if entry[0] == MULTIPOINT_Y else 0
+    return {MULTIPOINT_X: 0, MULTIPOINT_Y: 1}.get(entry[0], 2)
 
 
 def _translated(source: str) -> str:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     Labels = tuple[str, ...]
 
 _NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,3})")
-_PADDED: Final = re.compile(r"[0-9]{2}$")
 _USUAL: Final = (96, 384, 1536)
 """Plates that are assumed; smaller ones are to be stated, as a few wells tell nothing of them."""
 
@@ -69,10 +68,11 @@ def plate_of(
 ) -> tuple[WellPlate | None, tuple[Well, ...]]:
     """Return the plate, and the well of each position; no plate when the positions are no wells.
 
-    Positions are wells when a label of each has the form A01, with two digits or in several rows;
-    or when two labels are a row of letters and a column. All must lie on a plate of 1536 wells. If
-    a plate is stated, small letters are taken too, and two labels that are the numbers of row and
-    column, from 1; and all must lie on that plate.
+    Positions are wells when a label of each has the form A01, or when two labels are a row of
+    letters and a column. They must be in several rows, as one letter with a running number tells
+    nothing, and on a plate of 1536 wells. If a plate is stated, one row and small letters are taken
+    too; so are the first two labels that are numbers, from 1, as row and column; and all must lie
+    on that plate.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def plate_of(
     is_stated = options.is_stated
     capital = [tuple(label.upper() for label in labels) for labels in positions]
     readings = _readings(capital if is_stated else positions, is_stated, columns_first)
-    wells = next((wells for wells in readings if is_stated or _are_usual(wells)), ())
+    wells = next((wells for wells in readings if is_stated or _are_evident(wells)), ())
     if not wells:
         if is_stated:
             shown = ", ".join(filter(None, ("_".join(labels) for labels in positions[:_SHOWN])))
@@ -119,13 +119,12 @@ def _readings(
     found = []
     for number in range(count):
         labels = [position[number] for position in positions]
-        wells = _all(map(_named, labels))
-        if wells and (is_stated or _are_names(labels, wells)):
-            found.append(wells)
+        found.append(_all(map(_named, labels)))
     for row, column in sorted(itertools.permutations(range(count), 2), key=_distance):
         found.append(_all(_placed(labels[row], labels[column]) for labels in positions))
-    if is_stated and count == 2:
-        row, column = (1, 0) if columns_first else (0, 1)
+    numbers = [n for n in range(count) if all(labels[n].isdecimal() for labels in positions)]
+    if is_stated and len(numbers) > 1:
+        row, column = numbers[1::-1] if columns_first else numbers[:2]
         found.append(_all(_numbered(labels[row], labels[column]) for labels in positions))
     return filter(None, found)
 
@@ -142,15 +141,9 @@ def _all(found: Iterable[Well | None]) -> tuple[Well, ...]:
     return () if None in wells else tuple(well for well in wells if well is not None)
 
 
-def _are_names(labels: Sequence[str], wells: Sequence[Well]) -> bool:
-    """Return whether labels are names of wells rather than a letter with a running number."""
-    padded = all(_PADDED.search(label) for label in labels)
-    return padded or len({well.row for well in wells}) > 1
-
-
-def _are_usual(wells: Sequence[Well]) -> bool:
-    """Return whether the largest usual plate has the wells."""
-    return all(well in _LARGEST for well in wells)
+def _are_evident(wells: Sequence[Well]) -> bool:
+    """Return whether wells are in several rows, and on the largest usual plate."""
+    return len({well.row for well in wells}) > 1 and all(well in _LARGEST for well in wells)
 
 
 def _named(label: str) -> Well | None:

@@ -66,11 +66,10 @@ class TestNames:
     @pytest.mark.parametrize(
         ("names", "count"),
         [
-            (("A01", "A02"), 96),
+            (("A01", "B02"), 96),
             (("A1", "B1"), 96),
-            (("C07",), 96),
             (("A01", "I12"), 384),
-            (("A13", "A24"), 384),
+            (("A13", "B24"), 384),
             (("A25", "P24"), 1536),
             (("AF48", "A01"), 1536),
         ],
@@ -93,6 +92,8 @@ class TestNames:
         "names",
         [
             ("A1", "A2"),  # a letter with a running number
+            ("P01", "P02", "P03"),
+            ("C07",),
             ("a01", "b01"),
             ("A00", "A01"),
             ("A01", "left"),
@@ -108,8 +109,8 @@ class TestNames:
 
     def test_a_single_position_may_be_in_a_well(self, tmp_path: Path) -> None:
         write_files(tmp_path / "in", "B02_z{z}.tif", z=(1, 2))
-        path = convert(tmp_path / "in", "-s", "*_z*.tif", "-m", "1", "-z", "2")
-        assert wells_of(path) == (PLATE_96, ["B02", "B02"])
+        words = ("-s", "*_z*.tif", "-m", "1", "-z", "2", "--wellplate-rows", "8")
+        assert wells_of(convert(tmp_path / "in", *words)) == (PLATE_96, ["B02", "B02"])
 
     def test_several_sites_of_a_well_are_in_it(self, tmp_path: Path, vendor_sdk: VendorSdk) -> None:
         files = write_files(tmp_path / "in", "{w}_s{s}.tif", w=("A01", "B01"), s=(1, 2))
@@ -242,6 +243,35 @@ class TestStated:
         assert wells_of(plain)[0] is None
         stated = convert(tmp_path / "in", "-s", "*_*.tif", *words, "--wellplate-rows", "8")
         assert wells_of(stated)[1] == wells
+
+    @pytest.mark.parametrize(
+        "words", [("-m", "1", "-m", "2", "-m", "3"), ("-my", "1", "-mx", "2", "-m", "3")]
+    )
+    def test_of_three_numbers_the_first_two_are_row_and_column(
+        self, tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
+        write_files(tmp_path / "in", "r{r:02}c{c:02}f{f:02}.tif", r=(2, 3), c=(1, 7), f=(1, 2))
+        words = (r"r(\d+)c(\d+)f(\d+)", *words, "--flatten_duplicates")
+        assert wells_of(convert(tmp_path / "in", *words, name="plain"))[0] is None
+        plate, wells = wells_of(convert(tmp_path / "in", *words, "--wellplate-rows", "8"))
+        assert plate == PLATE_96
+        by_row = ["B01", "B01", "B07", "B07", "C01", "C01", "C07", "C07"]
+        by_column = ["B01", "B01", "C01", "C01", "B07", "B07", "C07", "C07"]
+        assert wells == (by_column if "-mx" in words else by_row)
+
+    @pytest.mark.parametrize(
+        "template", ["x{x}y{y}f{f}", "y{y}x{x}f{f}", "y{y}f{f}x{x}", "f{f}y{y}x{x}"]
+    )
+    def test_x_and_y_come_before_the_field(self, tmp_path: Path, template: str) -> None:
+        write_files(tmp_path, f"{template}.tif", x=(1, 2), y=(3, 4), f=(5, 6))
+        letters = template[0], template[4], template[8]
+        numbers = {letter: str(number) for number, letter in enumerate(letters, 1)}
+        pattern = template.format(x=r"(\d)", y=r"(\d)", f=r"(\d)")
+        words = ("-mx", numbers["x"], "-my", numbers["y"], "-m", numbers["f"])
+        told = plan_sequence([str(tmp_path), pattern, *words, "--flatten_duplicates"])
+        assert told["axes"]["multipoint"] == [
+            f"{x}_{y}_{f}" for x in (1, 2) for y in (3, 4) for f in (5, 6)
+        ]
 
     def test_it_is_off_when_that_is_said(self, tmp_path: Path) -> None:
         write_files(tmp_path / "in", "{m}.tif", m=("A01", "B02"))
