@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 _HEAD: Final = 1 << 14
 _BLOCK: Final = 1 << 20
-_RUN: Final = 1 << 28
+_LEAST_RUN: Final = 1 << 24
+_LARGEST_RUN: Final = 1 << 28
+_PASSES: Final = 16
+"""How often a file of middle size is read: other files may be read at the same time."""
+
 _KINDS: Final = "buif"
 _RGB_DTYPES: Final = (np.dtype("u1"), np.dtype("u2"))
 _MOST_PAGE_AXES: Final = 2
@@ -46,7 +50,7 @@ class NpySource:
     process, and on Windows that program cannot write it anew.
 
     In Fortran order the samples of all planes alternate, so that the whole file is read for any of
-    them: as many planes as fit some 256 MB are taken at once, and kept until they are read.
+    them: as many planes as fit 16 to 256 MB are taken at once, and kept until they are read.
 
     Parameters
     ----------
@@ -114,16 +118,18 @@ class NpySource:
         """Yield the samples of a run of planes with their numbers: those of all alternate."""
         page_count, count = math.prod(self._pages), math.prod(self.info.shape)
         stored_at = np.arange(page_count).reshape(self._pages, order="F").ravel()
-        most = max(1, _RUN // (count * self._dtype.itemsize))
+        size = count * self._dtype.itemsize
+        run = min(max(page_count * size // _PASSES, _LEAST_RUN), _LARGEST_RUN)
+        most = max(1, run // size)
         start = plane // most * most  # not the plane itself: the next may be before it
         places = stored_at[start : start + most]
-        run = np.empty((len(places), count), self.info.dtype)
+        planes = np.empty((len(places), count), self.info.dtype)
         step = max(1, _BLOCK // (page_count * self._dtype.itemsize))
         for first in range(0, count, step):
             size = min(step, count - first)
             stored = self._samples(first * page_count, size * page_count)
-            run[:, first : first + size] = stored.reshape(size, page_count).T[places]
-        yield from enumerate(run, start)
+            planes[:, first : first + size] = stored.reshape(size, page_count).T[places]
+        yield from enumerate(planes, start)
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[Header, int]:

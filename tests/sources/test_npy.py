@@ -153,8 +153,8 @@ def test_runs_of_planes_in_fortran_order_fit_the_memory(tmp_path: Path) -> None:
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert counted_file.total < 2.1 * size
-    assert peak < 1.5 * (1 << 28)
+        assert counted_file.total < 5.1 * size  # a pass for each of these large planes
+    assert peak < 2.5 * (1 << 26)  # a plane, as it is gathered and as it is handed out
 
 
 def test_a_closed_file_can_be_removed_and_written_anew(tmp_path: Path) -> None:
