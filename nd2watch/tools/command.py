@@ -73,7 +73,7 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
     if target.parent.exists() and not target.parent.is_dir():
         raise LayoutError(f"{target.parent} is no folder")
     messages = Messages(as_json=options.json_logs)
-    sequence = collect_numbered(options)
+    sequence = collect_numbered(options, allow_missing=options.allow_missing)
     plan = sequence.plan()
     if sequence.passed_over:
         messages.say("warning", f"files passed over: {sequence.passed_over}")
@@ -119,7 +119,7 @@ def plan_sequence_cli(args: Sequence[str] | None = None) -> int:
 
 def planned(words: argparse.Namespace) -> dict[str, Any]:
     """Return what converting the sequence that parsed words describe would do."""
-    return describe_sequence(collect_numbered(read_options(words)))
+    return describe_sequence(collect_numbered(read_options(words), allow_missing=True))
 
 
 def get_file_dimensions_as_json(file_path: str | Path | None = None) -> None:

@@ -81,7 +81,7 @@ def describe_sequence(sequence: FolderSequence) -> dict[str, Any]:
     """
     grid, options = sequence.grid, sequence.options
     output = options.output or options.description
-    plan = sequence.plan(allow_missing=True)
+    plan = sequence.plan()
     plate = sequence.plate
     return {
         "axes": {

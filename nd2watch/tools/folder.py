@@ -11,11 +11,12 @@ from nd2watch.convert.places import bottom_to_top
 from nd2watch.errors import AxisUnclear, LayoutError, SequenceIncomplete
 from nd2watch.experiment import AXES, FrameGrid, join_files
 from nd2watch.tools.label_notes import notes_on_labels
-from nd2watch.tools.numbered_files import find_numbered, links_note, listed, name_of
+from nd2watch.tools.numbered_files import SPARSE, find_numbered, links_note, listed, name_of
 from nd2watch.tools.plate import plate_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from nd2watch.nd2 import Well, WellPlate
     from nd2watch.sources import ChannelInfo
@@ -67,30 +68,14 @@ class FolderSequence:
     plate: WellPlate | None
     wells: tuple[Well, ...]
 
-    def plan(self, *, allow_missing: bool | None = None) -> ConversionPlan:
-        """Return the plan for converting the sequence.
-
-        Parameters
-        ----------
-        allow_missing : bool, optional
-            Files may be missing; as the options say when left out.
+    def plan(self) -> ConversionPlan:
+        """Return the plan for converting the sequence; missing files are black.
 
         Raises
         ------
-        SequenceIncomplete
-            If files are missing and may not.
         LayoutError, FormatError
             If what is stated contradicts the files.
         """
-        if allow_missing is None:
-            allow_missing = self.options.allow_missing
-        if self.missing and not allow_missing:
-            raise SequenceIncomplete(
-                f"{self.options.folder} lacks {self.missing_count} of"
-                f" {self.missing_count + self.file_count} files:"
-                f" {listed(self.missing, self.missing_count)};"
-                " --allow_missing_files writes black planes in their place"
-            )
         return plan_frames(
             self.grid,
             self._stated(),
@@ -115,11 +100,20 @@ class FolderSequence:
         )
 
 
-def collect_numbered(options: SequenceOptions) -> FolderSequence:
+def collect_numbered(options: SequenceOptions, *, allow_missing: bool) -> FolderSequence:
     """Return the sequence that files form by the numbers in their names.
+
+    Parameters
+    ----------
+    options : SequenceOptions
+        What was asked for.
+    allow_missing : bool
+        Files may be missing.
 
     Raises
     ------
+    SequenceIncomplete
+        If files are missing and may not.
     LayoutError
         If no file matches, axes of names and of files cannot be put together, a channel is stated
         that is not there, positions are not in wells of the stated plate, or the output has the
@@ -130,6 +124,7 @@ def collect_numbered(options: SequenceOptions) -> FolderSequence:
         If the folder cannot be listed.
     """
     found = find_numbered(options)
+    _check_missing(found, options.folder, allow_missing=allow_missing)
     joined = AXES if options.flatten else ()
     try:
         grid = join_files(found.by_name, found.names, pages=options.pages, joined=joined)
@@ -153,6 +148,23 @@ def collect_numbered(options: SequenceOptions) -> FolderSequence:
         plate=plate,
         wells=wells,
     )
+
+
+def _check_missing(found: NumberedFiles, folder: Path, *, allow_missing: bool) -> None:
+    """Refuse files that are missing and may not, and so many that the groups must be wrong."""
+    if found.missing_count and not allow_missing:
+        missing = tuple(islice(found.missing, _MOST_LISTED))
+        raise SequenceIncomplete(
+            f"{folder} lacks {found.missing_count} of {found.place_count} files:"
+            f" {listed(missing, found.missing_count)};"
+            " --allow_missing_files writes black planes in their place"
+        )
+    if found.place_count > SPARSE * len(found.files):
+        sizes = (f"{axis}={len(names)}" for axis, names in zip(AXES, found.labels, strict=True))
+        shown = " ".join(size for size in sizes if not size.endswith("=1"))
+        raise LayoutError(
+            f"{len(found.files)} files cannot fill {shown}; are these the right groups?"
+        )
 
 
 def _notes(found: NumberedFiles, options: SequenceOptions) -> Iterator[str]:

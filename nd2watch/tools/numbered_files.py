@@ -28,8 +28,8 @@ Place = tuple[Labels, Labels, Labels, Labels]
 """Labels on the axes t, p, z, c; none on an axis that the pattern does not have."""
 
 _LISTED: Final = 50
-_SPARSE: Final = 1000
-"""Places for each position from which on X and Y are no grid."""
+SPARSE: Final = 1000
+"""Places for each position, or file, from which on a grid is a mistake."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]+)?")
 
@@ -87,9 +87,14 @@ class NumberedFiles:
         return (describe(_coordinate(place)) for place in places if place not in self.files)
 
     @property
+    def place_count(self) -> int:
+        """How many files there would be if none were missing."""
+        return math.prod(map(len, self.labels))
+
+    @property
     def missing_count(self) -> int:
         """How many files are missing."""
-        return math.prod(map(len, self.labels)) - len(self.files)
+        return self.place_count - len(self.files)
 
 
 def find_numbered(options: SequenceOptions) -> NumberedFiles:
@@ -219,7 +224,7 @@ def _labels(number: int, places: Iterable[Place], options: SequenceOptions) -> l
     seen = {place[number] for place in places}
     if AXES[number] == "p" and options.pattern.has_grid:
         sides = [set(side) for side in zip(*seen, strict=True)]
-        if math.prod(map(len, sides)) > _SPARSE * len(seen):
+        if math.prod(map(len, sides)) > SPARSE * len(seen):
             raise LayoutError(
                 f"{len(seen)} positions make no grid of {' x '.join(str(len(s)) for s in sides)};"
                 " give both of their groups by --multipoint, with --flatten_duplicates"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from itertools import product
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nd2watch import Nd2Reader
-from nd2watch.errors import SequenceIncomplete
+from nd2watch.errors import LayoutError, SequenceIncomplete
 from nd2watch.tools import plan_sequence
 from tests.frames import noise
 from tests.tools.numbered import (
@@ -73,6 +74,25 @@ def test_of_very_many_the_first_are_listed_and_the_others_counted(
     told = refuse(capsys, tmp_path / "in", "-s", "t*_z*.tif", "-t1", "-z2", "-n", "a")
     assert " lacks 132 of 144 files: t=0 z=1; t=0 z=2; " in told
     assert "; t=4 z=6; and 82 more; --allow_missing_files" in told
+
+
+def test_numbers_that_run_on_together_make_no_grid_of_millions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(*_: object, **__: object) -> None:
+        raise AssertionError("a grid is built")
+
+    monkeypatch.setattr("nd2watch.tools.folder.join_files", built)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(1, 1201):
+        np.save(folder / f"t{number}_z{number}.npy", BLACK[:1, :1])
+    words = ("-s", "t*_z*.npy", "-t1", "-z2", "-n", "a")
+    assert " lacks 1438800 of 1440000 files: t=1 z=2; " in refuse(capsys, folder, *words)
+    told = "1200 files cannot fill t=1200 z=1200; are these the right groups?"
+    assert refuse(capsys, folder, *words, "--allow_missing_files") == told
+    with pytest.raises(LayoutError, match=re.escape(told)):
+        plan_sequence([str(folder), *words])
 
 
 class TestAllowed:
