@@ -189,6 +189,8 @@ class Pages:
         depth, sample = divmod(part, form.samples)
         if keyframe.shaped[0] == 1:
             slab = self._interleaved(number, depth)
+            if sample == form.samples - 1:  # the last one: many other files may be read next
+                self._kept = None
             alpha = slab[:, :, -1]
             pixels = slab[:, :, :RGB_SAMPLES] if form.rgb else slab[:, :, sample]
         else:
