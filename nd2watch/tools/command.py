@@ -72,6 +72,10 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
         )
     if target.parent.exists() and not target.parent.is_dir():
         raise LayoutError(f"{target.parent} is no folder")
+    nearest = next(folder for folder in target.absolute().parents if folder.exists())
+    if not os.access(nearest, os.W_OK):
+        other = "by --output_dir" if target == options.output else "in the name"
+        raise LayoutError(f"nothing can be written in {nearest}; choose another folder {other}")
     messages = Messages(as_json=options.json_logs)
     sequence = collect_numbered(options, allow_missing=options.allow_missing)
     plan = sequence.plan()

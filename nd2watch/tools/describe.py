@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.experiment import AXES
 from nd2watch.nd2 import TimeLoop, XYPosLoop, ZStackLoop
+from nd2watch.sources import SourceInfo
 from nd2watch.tools.image_source import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def describe_file(source: LimImageSource) -> dict[str, Any]:
     return {
         **source.get_file_dimensions(),
         "is_rgb": info.rgb,
-        "has_file_info": bool(info.axes),
+        "has_file_info": _tells(info),
         "width": info.width,
         "height": info.height,
         "dtype": str(info.dtype),
@@ -140,6 +141,18 @@ def estimated_size(plan: ConversionPlan) -> int:
     frame = _PAGE + -(-plan.attributes.frame_size // _PAGE) * _PAGE
     marks = _PAGE * sum(set(planes) == {None} for planes in plan.sources)  # of missing frames
     return _METADATA + plan.attributes.frame_count * (frame + _BYTES_OF_FRAME) + marks
+
+
+def _tells(info: SourceInfo) -> bool:
+    """Return whether a file tells anything beyond the kind of its pixels."""
+    silent = SourceInfo(
+        height=info.height,
+        width=info.width,
+        dtype=info.dtype,
+        rgb=info.rgb,
+        tail_is_zero=info.tail_is_zero,
+    )
+    return info != silent
 
 
 def _plate(plate: WellPlate) -> dict[str, Any]:

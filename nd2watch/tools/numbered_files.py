@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError, SourceError
 from nd2watch.experiment import AXES, TEMPORARY_NAMES, describe, natural_key
 from nd2watch.sources import list_files, open_frame
+from nd2watch.tools.numbered_pattern import simple_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,8 +118,9 @@ def find_numbered(options: SequenceOptions) -> NumberedFiles:
         raise LayoutError(
             f"no file in {options.folder} that ends with {' or '.join(options.suffixes)} matches"
             f" {options.pattern.source!r}; {passed_over} such files do not match"
-            + f"; {links_note(links)}"
-            * bool(links)
+            + (f"; {links_note(links)}" if links else "")
+            + ("; folders in it are searched only by a / in the pattern" * _has_more(options))
+            + ("" if options.pattern.groups else simple_hint(options.pattern.source))
         )
     return NumberedFiles(
         files=files,
@@ -175,6 +177,12 @@ def _named_alike(options: SequenceOptions) -> list[Path]:
     near = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
     paths = list_files(folder) if options.pattern.spans_folders else near
     return sorted(path for path in paths if _is_source(path.name, options))
+
+
+def _has_more(options: SequenceOptions) -> bool:
+    """Return whether there are folders in the folder that are not searched."""
+    is_deep = options.pattern.spans_folders
+    return not is_deep and any(path.is_dir() for path in options.folder.iterdir())
 
 
 def _link_count(options: SequenceOptions) -> int:

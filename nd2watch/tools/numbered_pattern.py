@@ -114,6 +114,12 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def simple_hint(source: str) -> str:
+    """Return what to do if a regular expression seems to be a simple pattern, else nothing."""
+    is_likely = "(" not in source and any(sign in source for sign in "*?")
+    return "; give --simple_regexp if * and ? stand for any characters" * is_likely
+
+
 def compile_numbered(
     source: str,
     numbers: Mapping[str, Sequence[int]],
@@ -147,7 +153,8 @@ def compile_numbered(
     try:
         regex = re.compile(_translated(source) if simple else source)
     except (re.error, OverflowError, RecursionError) as error:
-        raise LayoutError(f"malformed pattern {source!r}: {error}") from error
+        hint = "" if simple else simple_hint(source)
+        raise LayoutError(f"malformed pattern {source!r}: {error}{hint}") from error
     if regex.flags & re.VERBOSE:  # comments may hold anything
         spans = []
     owners: dict[int, str] = {}
@@ -156,6 +163,7 @@ def compile_numbered(
             if not 1 <= number <= regex.groups:
                 raise LayoutError(
                     f"--{dimension} {number}: there is no such group; {_groups(source, spans)}"
+                    + simple_hint(source) * (not simple)
                 )
             if number in owners:
                 raise LayoutError(

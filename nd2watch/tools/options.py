@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.errors import LayoutError
+from nd2watch.errors import FormatError, LayoutError
 from nd2watch.experiment import Calibration, plain_label
 from nd2watch.nd2 import Optics
 from nd2watch.sources import SUFFIXES, ChannelInfo
@@ -17,7 +17,7 @@ from nd2watch.tools.plate import PlateOptions
 from nd2watch.tools.words import color_of, modality_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _GROUPS: Final = (
     ("-mx", "--multipoint_x", "position along X"),
@@ -28,12 +28,15 @@ _GROUPS: Final = (
     ("-c", "--channel", "channel"),
 )
 _MICROSCOPE: Final = (
-    ("objective_magnification", "X", "magnification of the objective"),
-    ("objective_numerical_aperture", "NA", "its numerical aperture"),
-    ("zoom_magnification", "X", "further magnification up to the camera"),
-    ("immersion_refractive_index", "N", "refractive index of the immersion medium"),
-    ("pinhole_diameter", "UM", "diameter of the pinhole of all channels, um"),
+    ("objective_magnification", "X", "magnification of the objective", 0, 1000),
+    ("objective_numerical_aperture", "NA", "its numerical aperture", 0, 2),
+    ("zoom_magnification", "X", "further magnification up to the camera", 0, 1000),
+    ("immersion_refractive_index", "N", "refractive index of the immersion medium", 1, 2.5),
+    ("pinhole_diameter", "UM", "diameter of the pinhole of all channels, um", 0, math.inf),
 )
+"""Name, unit, meaning, and the least and largest value that a microscope may have."""
+
+_WAVELENGTHS_NM: Final = (100, 3000)
 _OPTICS: Final = {
     "ms_objective_magnification": "magnification",
     "ms_objective_numerical_aperture": "numerical_aperture",
@@ -186,8 +189,8 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
         " files; five parts keep the name",
     )  # fmt: skip
     add("--pixel_calibration", type=_positive, metavar="UM", help="edge of a pixel, um")
-    for word, metavar, what in _MICROSCOPE:
-        add(f"--ms-{word}", type=_positive, metavar=metavar, help=what)
+    for word, metavar, what, least, most in _MICROSCOPE:
+        add(f"--ms-{word}", type=_between(least, most), metavar=metavar, help=what)
 
 
 def _add_plate(parser: argparse.ArgumentParser) -> None:
@@ -228,8 +231,9 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
         raise LayoutError(f"there are two outputs; {_ONE_OUTPUT}")
     if words.json is not None and words.output_dir is not None:
         raise LayoutError("--output_dir is for --nd2; give --json with a folder in its name")
-    if words.nd2 is not None and not Path(words.nd2).name:
-        raise LayoutError(f"--nd2 {words.nd2!r} is no name of a file")
+    for option, name in (("--nd2", words.nd2), ("--json", words.json)):
+        if name is not None and Path(name).name in ("", ".."):
+            raise LayoutError(f"{option} {name!r} is no name of a file")
     numbers = {long.removeprefix("--"): getattr(words, long[2:]) for _, long, _ in _GROUPS}
     pattern = compile_numbered(
         words.regexp, numbers, simple=words.simple_regexp, flatten=words.flatten_duplicates
@@ -267,16 +271,18 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
 
 
 def with_nd2_ending(path: Path) -> Path:
-    """Return the name of an ND2 file, which gets its ending if it has none.
+    """Return the name of an ND2 file, which gets its ending unless it has it.
 
     Raises
     ------
     LayoutError
-        If it has another one.
+        If it has the ending of another format.
     """
-    if path.suffix.lower() not in ("", ".nd2"):
+    if path.suffix.lower() == ".nd2":
+        return path
+    if path.suffix.lower() in SUFFIXES:
         raise LayoutError(f"{path} is to be an ND2 file, whose name ends with .nd2")
-    return path if path.suffix else path.with_name(f"{path.name}.nd2")
+    return path.with_name(f"{path.name}.nd2")
 
 
 def _suffixes(extension: str | None, pattern: NumberedPattern) -> tuple[str, ...]:
@@ -307,26 +313,44 @@ def _channel_settings(settings: Sequence[str]) -> dict[str, ChannelInfo]:
         original = plain_label(composed(original))
         if original in channels:
             raise LayoutError(f"there are two --channel-setting for {original!r}")
-        known = modality_of(modality)
-        channels[original] = ChannelInfo(
-            name=name,
-            modality=() if known is None else tuple(f.name.lower() for f in known if f.name),
-            excitation_nm=_wavelength(excitation, setting),
-            emission_nm=_wavelength(emission, setting),
-            color=color_of(color) if color else None,
-        )
+        try:
+            known = modality_of(modality)
+            channels[original] = ChannelInfo(
+                name=name,
+                modality=() if known is None else tuple(f.name.lower() for f in known if f.name),
+                excitation_nm=_wavelength(excitation),
+                emission_nm=_wavelength(emission),
+                color=color_of(color) if color else None,
+            )
+        except (FormatError, argparse.ArgumentTypeError) as error:
+            raise LayoutError(f"--channel-setting {setting!r}: {error}") from error
     return channels
 
 
-def _wavelength(text: str, setting: str) -> float | None:
+def _wavelength(text: str) -> float | None:
     """Return a wavelength, nm; None when it is left open, or 0."""
     try:
         number = _number(text or "0")
     except argparse.ArgumentTypeError as error:
-        raise LayoutError(f"--channel-setting {setting!r}: wavelength {error}") from error
-    if number < 0:
-        raise LayoutError(f"--channel-setting {setting!r}: wavelength {text!r} is below 0")
+        raise argparse.ArgumentTypeError(f"wavelength {error}") from error
+    least, most = _WAVELENGTHS_NM
+    if number and not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"wavelength {text!r} is not within {least} to {most} nm")
     return number or None
+
+
+def _between(least: float, most: float) -> Callable[[str], float]:
+    """Return what reads a number above 0 that a microscope may have."""
+
+    def read(text: str) -> float:
+        number = _positive(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is below {least}")
+        if number > most:
+            raise argparse.ArgumentTypeError(f"{text!r} is above {most}")
+        return number
+
+    return read
 
 
 def _positive(text: str) -> float:

@@ -77,6 +77,16 @@ class TestFiles:
         tifffile.imwrite(tmp_path / "a.tif", noise(1), metadata=None)
         assert told(tmp_path / "a.tif") == PLAIN
 
+    def test_one_plane_that_tells_its_pixel_size(
+        self, tmp_path: Path, told: Callable[[Path], Any]
+    ) -> None:
+        metadata = {"unit": "um"}
+        tifffile.imwrite(
+            tmp_path / "a.tif", noise(1), imagej=True, resolution=(4, 4), metadata=metadata
+        )
+        found = told(tmp_path / "a.tif")
+        assert (found["pixel_size_um"], found["has_file_info"]) == (0.25, True)
+
     def test_unknown_pages(self, tmp_path: Path, told: Callable[[Path], Any]) -> None:
         write_pages(tmp_path / "a.tif", [noise(page) for page in range(5)])
         more = {"unknown": 5, "has_file_info": True, "planes": 5}

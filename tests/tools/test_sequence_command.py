@@ -233,6 +233,12 @@ class TestOutput:
             tmp_path / "all.nd2"
         )
 
+    @pytest.mark.parametrize("name", ["exp_v1.2", "exp_v1.2.nd2", "a.b"])
+    def test_a_dot_in_the_name_is_no_ending(self, tmp_path: Path, name: str) -> None:
+        write_files(tmp_path)
+        path = convert_sequence_to_nd2_args([str(tmp_path), PATTERN, *GROUPS, "-n", name])
+        assert path == tmp_path / f"{name.removesuffix('.nd2')}.nd2"
+
     @pytest.mark.parametrize("name", ["-o", "--output_dir"])
     def test_or_into_another_folder_which_is_made(self, tmp_path: Path, name: str) -> None:
         write_files(tmp_path / "in")

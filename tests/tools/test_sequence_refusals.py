@@ -93,6 +93,21 @@ class TestWords:
         line = refuse(capsys, folder, *WORDS, option.split("/")[-1], value)
         assert line.startswith(f"argument {option}: {value!r} is {why}; see ")
 
+    @pytest.mark.parametrize(
+        ("option", "value", "why"),
+        [
+            ("--ms-objective_magnification", "1001", "above 1000"),
+            ("--ms-objective_numerical_aperture", "14", "above 2"),
+            ("--ms-immersion_refractive_index", "0.9", "below 1"),
+            ("--ms-immersion_refractive_index", "15.15", "above 2.5"),
+        ],
+    )
+    def test_numbers_that_no_microscope_has(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, why: str
+    ) -> None:
+        line = refuse(capsys, folder, *WORDS, option, value)
+        assert line.startswith(f"argument {option}: {value!r} is {why}; see ")
+
 
 class TestGroups:
     """Groups and their numbers; more of it in the tests of patterns."""
@@ -137,6 +152,31 @@ class TestFiles:
         )
         line = refuse(capsys, folder, *WORDS, "--extension", "png")
         assert line.startswith(f"no file in {folder} that ends with .png matches 't(")
+
+    @pytest.mark.parametrize(
+        ("pattern", "told"),
+        [
+            ("t*_z*.tif", "--timeloop 1: there is no such group; the pattern t*_z*.tif has no"),
+            ("*.tif", "malformed pattern '*.tif': nothing to repeat"),
+            ("t???.tif", "malformed pattern 't???.tif': multiple repeat"),
+        ],
+    )
+    def test_a_simple_pattern_that_is_not_said_to_be_one(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], pattern: str, told: str
+    ) -> None:
+        line = refuse(capsys, folder, pattern, "-t", "1", *OUTPUT)
+        assert line.startswith(told)
+        hint = "; give --simple_regexp if * and ? stand for any characters"
+        assert line.endswith(hint)
+        assert hint not in refuse(capsys, folder, "s(.*", "-t", "1", *OUTPUT)
+        assert refuse(capsys, folder, "s*_*.png", *OUTPUT).endswith(hint)
+
+    def test_files_in_folders_of_the_folder(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = refuse(capsys, folder.parent, *WORDS)
+        assert line.endswith("; folders in it are searched only by a / in the pattern")
+        assert "folders" not in refuse(capsys, folder.parent, f"no/{PATTERN}", *GROUPS, *OUTPUT)
 
     def test_an_unknown_extension(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         line = refuse(capsys, folder, *WORDS, "--extension", "bmp")
@@ -213,6 +253,10 @@ class TestOutput:
             (("-j", "a", "-o", "b"), "--output_dir is for --nd2; "),
             (("-n", ""), "--nd2 '' is no name of a file"),
             (("-n", "."), "--nd2 '.' is no name of a file"),
+            (("-n", ".."), "--nd2 '..' is no name of a file"),
+            (("-n", "a/.."), "--nd2 'a/..' is no name of a file"),
+            (("-j", ".."), "--json '..' is no name of a file"),
+            (("-j", ""), "--json '' is no name of a file"),
         ],
     )
     def test_words_that_name_none(
@@ -250,6 +294,20 @@ class TestOutput:
         file = folder / "t001_z1_gfp.tif"
         assert refuse(capsys, folder, *WORDS, "-o", str(file)) == f"{file} is no folder"
 
+    def test_a_folder_that_cannot_be_written_to(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(*_: object, **__: object) -> None:
+            raise AssertionError("files are read")
+
+        monkeypatch.setattr("nd2watch.tools.command.os.access", lambda path, _: path != folder)
+        monkeypatch.setattr("nd2watch.tools.command.collect_numbered", read)
+        assert refuse(capsys, folder, *WORDS) == (
+            f"nothing can be written in {folder}; choose another folder by --output_dir"
+        )
+        line = refuse(capsys, folder, PATTERN, *GROUPS, "-n", "new/a")
+        assert line.startswith(f"nothing can be written in {folder}; ")
+
     def test_no_name_of_a_source(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = (r"t(\d+)", "-t", "1", "-n", "all_t1", "--force")
         line = refuse(capsys, folder, *words)
@@ -267,16 +325,34 @@ class TestChannelSettings:
                 "--channel-setting 'gfp|GFP|TIRF|488' has 4 parts; it is original|",
             ),
             ("gfp|GFP|TIRF|488|520|red|1", "--channel-setting 'gfp|GFP|TIRF|488|520|red|1' has 7"),
-            ("gfp|GFP|Magic|||", "'Magic' is no modality that is known; these are: Wide-field; "),
-            ("gfp|GFP||||greenish", "'greenish' is no colour that is known; these are: names"),
-            ("gfp|GFP||||#12345", "'#12345' is no colour that is known"),
+            (
+                "gfp|GFP|Magic|||",
+                "--channel-setting 'gfp|GFP|Magic|||': 'Magic' is no modality that is known; these"
+                " are: Wide-field; ",
+            ),
+            (
+                "gfp|GFP||||greenish",
+                "--channel-setting 'gfp|GFP||||greenish': 'greenish' is no colour that is known;",
+            ),
+            (
+                "gfp|GFP||||#12345",
+                "--channel-setting 'gfp|GFP||||#12345': '#12345' is no colour that is known",
+            ),
+            (
+                "gfp|GFP||50||",
+                "--channel-setting 'gfp|GFP||50||': wavelength '50' is not within 100 to 3000 nm",
+            ),
+            (
+                "gfp|GFP|||4880|",
+                "--channel-setting 'gfp|GFP|||4880|': wavelength '4880' is not within 100 to 3000",
+            ),
             (
                 "gfp|GFP||blue||",
                 "--channel-setting 'gfp|GFP||blue||': wavelength 'blue' is no number",
             ),
             (
                 "gfp|GFP|||-520|",
-                "--channel-setting 'gfp|GFP|||-520|': wavelength '-520' is below 0",
+                "--channel-setting 'gfp|GFP|||-520|': wavelength '-520' is not within 100 to 3000 nm",
             ),
             ("GFP|||||", "--channel-setting names 'GFP'; the channels are dapi, gfp"),
             ("|GFP||||", "--channel-setting names ''; the channels are dapi, gfp"),
