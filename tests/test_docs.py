@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -124,9 +125,9 @@ def write_numbered_files() -> None:
         tifffile.imwrite(f"pages/t{t}.tif", pages, metadata=None, photometric="minisblack")
 
 
-def console_examples() -> Iterator[tuple[str, str]]:
-    """Yield each command on numbered files, and what it is to print."""
-    for block in re.findall(r"```console\n(.*?)```", SEQUENCES, re.DOTALL):
+def console_examples(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each command in a text, and what it is to print."""
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, printed = example.replace("\\\n>", "").partition("\n")
             yield command, printed
@@ -147,7 +148,7 @@ def test_the_examples_of_numbered_files_print_what_is_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_numbered_files()
-    for command, expected in console_examples():
+    for command, expected in console_examples(SEQUENCES):
         shown = r"(?:.*\n)*".join(
             map(re.escape, re.split(r"^\.\.\.\n", expected, flags=re.MULTILINE))
         )
@@ -160,6 +161,22 @@ def test_the_examples_of_numbered_files_print_what_is_shown(
         with nd2.ND2File(name) as file:
             assert {axis: n for axis, n in file.sizes.items() if axis not in "YX"} == sizes, name
     assert (tmp_path / "cells" / "about.json").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell of Unix")
+def test_the_examples_of_one_shot_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    for command, expected in console_examples(readme.partition("## One shot")[2].split("## ")[0]):
+        if command.startswith("cp "):
+            subprocess.run(command, shell=True, check=True)
+        elif command.startswith("nd2watch"):
+            assert run(command) == "".join(re.findall("nd2watch: error: .*\n", expected))
+        else:
+            assert run(command) == expected
+    assert {path.name for path in tmp_path.glob("*.nd2")} == {"cells.nd2", "numbered.nd2"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows shows paths with backslashes")
@@ -190,7 +207,7 @@ def test_every_option_is_documented_has_a_help_text_and_an_example(
 ) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     add(parser)
-    used = {word for command, _ in console_examples() for word in shlex.split(command)}
+    used = {word for command, _ in console_examples(SEQUENCES) for word in shlex.split(command)}
     shown = parser.format_help()
     for action in parser._actions:
         assert action.help
