@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nd2watch.experiment import AXES
 from nd2watch.nd2 import TimeLoop, XYPosLoop, ZStackLoop
 from nd2watch.sources import SourceInfo
-from nd2watch.tools.image_source import DIMENSIONS
+from nd2watch.tools.dimensions import DIMENSIONS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.convert import convert
 from nd2watch.errors import LayoutError
 from nd2watch.sources import PAGES
+from nd2watch.tools.dimensions import LOOP_AXIS_OF
 from nd2watch.tools.image_source import LimImageSource
 from nd2watch.tools.messages import CommandParser, Messages, status_of
 from nd2watch.tools.options import with_nd2_ending
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-_AXES: Final = {"multipoint": "p", "timeloop": "t", "zstack": "z"}
 _USUAL: Final = "multipoint"
 
 
@@ -72,7 +72,7 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-f", "--force", action="store_true", help="replace an existing file")
     parser.add_argument(
-        "--unknown_dimension", choices=tuple(_AXES),
+        "--unknown_dimension", choices=tuple(LOOP_AXIS_OF),
         help=f"what its pages are, if it does not say (default: {_USUAL})",
     )  # fmt: skip
 
@@ -137,11 +137,11 @@ def _plan(
     input_path: str | os.PathLike[str] | LimImageSource, output: Path, extra_dim_type: str
 ) -> ConversionPlan:
     """Return the plan for a file; its pages of unknown meaning are of one dimension."""
-    if extra_dim_type not in _AXES:
-        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(_AXES)}")
+    if extra_dim_type not in LOOP_AXIS_OF:
+        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(LOOP_AXIS_OF)}")
     source = (
         input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
     )
     if output.resolve() == source.filename.resolve():
         raise LayoutError(f"{output} is the file to convert; choose another name for the ND2 file")
-    return plan_in_order(Rows.of([[source]]), axis=_AXES[extra_dim_type])
+    return plan_in_order(Rows.of([[source]]), axis=LOOP_AXIS_OF[extra_dim_type])

@@ -9,14 +9,12 @@ from nd2watch.errors import FrameMissing
 from nd2watch.nd2 import stored_dtype
 from nd2watch.sources import PAGES, FrameFile, open_frame, read_frame
 from nd2watch.tools.attributes import ImageAttributes
+from nd2watch.tools.dimensions import DIMENSIONS
 
 if TYPE_CHECKING:
     import os
 
     import numpy.typing as npt
-
-DIMENSIONS: Final = {"t": "timeloop", "p": "multipoint", "z": "zstack", "c": "channel"}
-"""The axes by the names that they have in this interface."""
 
 _UNKNOWN: Final = "unknown"
 _LEAST_BITS: Final = {1: 1, 2: 9}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import plain_label
 from nd2watch.sources import FORMATS, SUFFIXES
+from nd2watch.tools.dimensions import AXIS_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,15 +33,7 @@ _PART: Final = re.compile(
 """What tells where the groups of a regular expression are."""
 
 MULTIPOINT_X, MULTIPOINT_Y = "multipoint_x", "multipoint_y"
-DIMENSION_AXES: Final = {
-    "timeloop": "t",
-    "multipoint": "p",
-    MULTIPOINT_X: "p",
-    MULTIPOINT_Y: "p",
-    "zstack": "z",
-    "channel": "c",
-}
-"""The axis that each dimension is on."""
+_AXIS_OF: Final = AXIS_OF | {MULTIPOINT_X: "p", MULTIPOINT_Y: "p"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +90,7 @@ class NumberedPattern:
         for dimension, text in sorted(
             zip(self.groups, found.groups(default=""), strict=True), key=_grid_first
         ):
-            labels.setdefault(DIMENSION_AXES[dimension], []).append(plain_label(text))
+            labels.setdefault(_AXIS_OF[dimension], []).append(plain_label(text))
         return {axis: tuple(texts) for axis, texts in labels.items()}
 
     def _spellings(self, name: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from nd2watch.errors import FormatError, LayoutError
 from nd2watch.experiment import Calibration, plain_label
 from nd2watch.nd2 import Optics
 from nd2watch.sources import SUFFIXES, ChannelInfo
+from nd2watch.tools.dimensions import AXIS_OF
 from nd2watch.tools.numbered_pattern import NumberedPattern, compile_numbered, composed
 from nd2watch.tools.plate import PlateOptions
 from nd2watch.tools.words import color_of, modality_of
@@ -50,8 +51,6 @@ _EXAMPLES: Final = r"""examples:
 docs/sequences.md has an example of each option."""
 _ONE_OUTPUT: Final = "give either --nd2 or --json"
 _THREADS: Final = 4
-EXTRA_DIMENSIONS: Final = {"timeloop": "t", "zstack": "z", "multipoint": "p", "channel": "c"}
-"""Axis of pages of which the files do not say what they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +146,7 @@ def add_sequence_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"number of the group, from 1, that is the {what}",
         )  # fmt: skip
     add(
-        "--extra-dimension", choices=tuple(EXTRA_DIMENSIONS), metavar="DIMENSION",
+        "--extra-dimension", choices=tuple(AXIS_OF), metavar="DIMENSION",
         help="what pages in the files are, if they do not say: %(choices)s",
     )  # fmt: skip
     add(
@@ -243,7 +242,7 @@ def read_options(words: argparse.Namespace) -> SequenceOptions:
         folder=words.folder,
         pattern=pattern,
         suffixes=_suffixes(words.extension, pattern),
-        pages=EXTRA_DIMENSIONS.get(words.extra_dimension),
+        pages=AXIS_OF.get(words.extra_dimension),
         output=None if words.nd2 is None else with_nd2_ending(output_folder / words.nd2),
         description=None if words.json is None else words.folder / words.json,
         force=words.force,

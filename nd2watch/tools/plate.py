@@ -13,7 +13,7 @@ from nd2watch.nd2 import Well, WellPlate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    Labels = tuple[str, ...]
+    from nd2watch.tools.numbered_files import Labels
 
 _NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,3})")
 _USUAL: Final = (96, 384, 1536)

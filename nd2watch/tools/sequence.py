@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import convert
 from nd2watch.nd2 import Experiment, ImageAttributes, Picture
-from nd2watch.tools.image_source import DIMENSIONS, LimImageSource
+from nd2watch.tools.dimensions import LOOP_AXIS_OF
+from nd2watch.tools.image_source import LimImageSource
 from nd2watch.tools.ordered import InputError, Rows, plan_in_order
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
     Item = str | os.PathLike[str] | LimImageSource
 
-_AXES: Final = {name: axis for axis, name in DIMENSIONS.items() if axis != "c"}
-_LETTERS: Final = {"t": "t", "z": "z", "m": "p"}
+_LETTERS: Final = {name[0]: axis for name, axis in LOOP_AXIS_OF.items()}
 
 
 def convert_sequence_to_nd2(
@@ -85,7 +85,7 @@ def _sequence_of(experiment: Experiment | str | None) -> tuple[str, Experiment |
         made = "a word, or ExperimentFactory(...).createExperiment()"
         _check_kind(experiment, Experiment, "experiment", made)
         return "p", experiment
-    axis = (_AXES | _LETTERS).get(experiment)
+    axis = (LOOP_AXIS_OF | _LETTERS).get(experiment)
     if axis is None:
         raise InputError(
             f"{experiment!r} is no experiment; it is timeloop, multipoint or zstack, or the loops"

@@ -143,7 +143,7 @@ class TestPython:
         assert_holds(convert_file_to_nd2_args([str(link)]), {"P": 4}, PAGES, vendor_sdk)
 
     def test_another_dimension_is_refused(self, source: Path) -> None:
-        with pytest.raises(ValueError, match="'channel' is no dimension; it is multipoint, "):
+        with pytest.raises(ValueError, match="'channel' is no dimension; it is timeloop, "):
             convert_file_to_nd2(source, source.parent / "a.nd2", "channel")
 
 
