@@ -117,7 +117,8 @@ class TestFlattenDuplicates:
         files = write_files(tmp_path / "in", "m{m}x{x}y{y}.tif", m=(1, 2), x=(1, 2), y=(1, 2))
         words = ("-s", "m*x*y*.tif", "-m", "1", "-mx", "2", "-my", "3", "--flatten_duplicates")
         path = convert(tmp_path / "in", *words)
-        assert_holds(path, {"P": 8}, [*files.values()], vendor_sdk)
+        ordered = [files[m, x, y] for x in (1, 2) for y in (1, 2) for m in (1, 2)]
+        assert_holds(path, {"P": 8}, ordered, vendor_sdk)
 
     @pytest.mark.parametrize(
         ("word", "dimension", "axis"),
