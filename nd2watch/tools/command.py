@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
+    from nd2watch.tools.options import SequenceOptions
+
     Progress = Callable[[int, int], None]
 
 _PURPOSE = "Convert the numbered files of a folder to one ND2 file, or describe them as JSON."
@@ -66,16 +68,7 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
     """
     options = read_options(words)
     target = options.target
-    if os.path.lexists(target) and not options.force:  # before any file is read
-        raise OutputExists(
-            f"{target} exists already; choose another name, or replace it by --force"
-        )
-    if target.parent.exists() and not target.parent.is_dir():
-        raise LayoutError(f"{target.parent} is no folder")
-    nearest = next(folder for folder in target.absolute().parents if folder.exists())
-    if not os.access(nearest, os.W_OK):
-        other = "by --output_dir" if target == options.output else "in the name"
-        raise LayoutError(f"nothing can be written in {nearest}; choose another folder {other}")
+    _check_target(target, options)
     messages = Messages(as_json=options.json_logs)
     sequence = collect_numbered(options, allow_missing=options.allow_missing)
     plan = sequence.plan()
@@ -96,6 +89,20 @@ def convert_numbered(words: argparse.Namespace, progress: Progress | None = None
             file.publish()
     messages.done(target)
     return target
+
+
+def _check_target(target: Path, options: SequenceOptions) -> None:
+    """Refuse, before any file is read, an output that cannot be written."""
+    if os.path.lexists(target) and not options.force:
+        raise OutputExists(
+            f"{target} exists already; choose another name, or replace it by --force"
+        )
+    if target.parent.exists() and not target.parent.is_dir():
+        raise LayoutError(f"{target.parent} is no folder")
+    nearest = next(folder for folder in target.absolute().parents if folder.exists())
+    if options.folder.is_dir() and not os.access(nearest, os.W_OK):
+        other = "by --output_dir" if target == options.output else "in the name"
+        raise LayoutError(f"nothing can be written in {nearest}; choose another folder {other}")
 
 
 def plan_sequence(args: Sequence[str] | None = None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def tell(text: str, *, error: bool = False) -> None:
     error : bool, default False
         Print it on standard error.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # as closed streams raise
         _print(text, sys.stderr if error else sys.stdout)
 
 
@@ -47,7 +47,7 @@ def give_up_broken_streams() -> None:
         except OSError:
             with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
                 os.dup2(nowhere.fileno(), stream.fileno())
-        except ValueError:  # it is closed
+        except ValueError:  # it is closed, so that nothing is left to be written
             pass
 
 

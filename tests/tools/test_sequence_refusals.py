@@ -303,12 +303,15 @@ class TestOutput:
             raise AssertionError("files are read")
 
         monkeypatch.setattr("nd2watch.tools.command.os.access", lambda path, _: path != folder)
+        assert refuse(capsys, folder / "none", *WORDS) == f"{folder / 'none'} is no folder"
         monkeypatch.setattr("nd2watch.tools.command.collect_numbered", read)
         assert refuse(capsys, folder, *WORDS) == (
             f"nothing can be written in {folder}; choose another folder by --output_dir"
         )
         line = refuse(capsys, folder, PATTERN, *GROUPS, "-n", "new/a")
         assert line.startswith(f"nothing can be written in {folder}; ")
+        line = refuse(capsys, folder, PATTERN, *GROUPS, "-j", "a.json")
+        assert line == f"nothing can be written in {folder}; choose another folder in the name"
 
     def test_no_name_of_a_source(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = (r"t(\d+)", "-t", "1", "-n", "all_t1", "--force")
