@@ -211,6 +211,21 @@ class TestEnds:
         assert ended.value.code == 128 + number
         assert sorted(folder.iterdir()) == before
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+    def test_a_hang_up_that_is_ignored_stays_ignored(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def progress(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+        monkeypatch.setattr("nd2watch.tools.messages.Messages.progress", progress)
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            words = [str(folder), PATTERN, *GROUPS, "-n", "a.nd2", "--logs_to_json"]
+            assert main(["convert-sequence", *words]) == 0
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
     def test_a_plan_is_the_same_by_either_door(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
