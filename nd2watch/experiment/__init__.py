@@ -5,7 +5,13 @@ axes time, XY position, Z and channel. Labels are ranked within a sequence: they
 0, nor be without gaps.
 """
 
-from nd2watch.experiment.axes import AXES, AxisSize, Coordinate, natural_key, plain_label
+from nd2watch.experiment.axes import (
+    AXES,
+    AxisSize,
+    Coordinate,
+    natural_key,
+    plain_label,
+)
 from nd2watch.experiment.grid import FrameGrid, join_files
 from nd2watch.experiment.layout import (
     TEMPORARY_NAMES,

@@ -61,7 +61,10 @@ def convert_file_to_nd2(
         If the file cannot be used, or the written file does not equal it.
     """
     output = Path(output_path)
-    return convert(_plan(input_path, output, extra_dim_type), output, replace=replace).output
+    if extra_dim_type not in LOOP_AXIS_OF:
+        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(LOOP_AXIS_OF)}")
+    axis = None if extra_dim_type == _USUAL else LOOP_AXIS_OF[extra_dim_type]
+    return convert(_plan(input_path, output, axis), output, replace=replace).output
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,15 +92,11 @@ def convert_one(words: argparse.Namespace, progress: Progress | None = None) -> 
     """
     output = with_nd2_ending(words.output or words.input.with_suffix(".nd2"))
     messages = Messages()
-    plan = _plan(words.input, output, words.unknown_dimension or _USUAL)
-    pages = plan.files[0].info.sizes.get(PAGES)
-    if pages and words.unknown_dimension is None:
-        messages.say(
-            "warning",
-            f"{pages} pages are taken for positions; --unknown_dimension says what they are",
-        )
+    plan = _plan(words.input, output, LOOP_AXIS_OF.get(words.unknown_dimension))
     for note in plan.assumptions:
         messages.say("warning", note)
+    if PAGES in plan.files[0].info.sizes and words.unknown_dimension is None:
+        messages.say("warning", "--unknown_dimension says what pages are")
     convert(plan, output, replace=words.force, progress=progress)
     messages.done(output)
     return output
@@ -134,14 +133,12 @@ def file_parser(name: str) -> CommandParser:
 
 
 def _plan(
-    input_path: str | os.PathLike[str] | LimImageSource, output: Path, extra_dim_type: str
+    input_path: str | os.PathLike[str] | LimImageSource, output: Path, axis: str | None
 ) -> ConversionPlan:
-    """Return the plan for a file; its pages of unknown meaning are of one dimension."""
-    if extra_dim_type not in LOOP_AXIS_OF:
-        raise LayoutError(f"{extra_dim_type!r} is no dimension; it is {', '.join(LOOP_AXIS_OF)}")
+    """Return the plan for a file; its pages of unknown meaning are of one axis."""
     source = (
         input_path if isinstance(input_path, LimImageSource) else LimImageSource.open(input_path)
     )
     if output.resolve() == source.filename.resolve():
         raise LayoutError(f"{output} is the file to convert; choose another name for the ND2 file")
-    return plan_in_order(Rows.of([[source]]), axis=LOOP_AXIS_OF[extra_dim_type])
+    return plan_in_order(Rows.of([[source]]), axis=axis)

@@ -78,6 +78,12 @@ class Rows:
         count = len(self.files) * self.channel_count
         return first if count == 1 else f"{first} and {count - 1} more"
 
+    def notes_on_pages(self) -> tuple[str, ...]:
+        """Return a note where pages of unknown meaning are taken for positions."""
+        pages = (file.info.sizes.get(PAGES) for row in self.files for file in row)
+        count = next(filter(None, pages), None)
+        return () if count is None else (f"{count} pages are taken for positions",)
+
     def with_pages_on(self, sizes: dict[str, int]) -> Rows:
         """Return the rows with pages of unknown meaning on the loops that they fit.
 
@@ -117,7 +123,7 @@ class Rows:
 def plan_in_order(
     rows: Rows,
     *,
-    axis: str,
+    axis: str | None = None,
     experiment: Experiment | None = None,
     attributes: ImageAttributes | None = None,
     picture: Picture | None = None,
@@ -128,8 +134,9 @@ def plan_in_order(
     ----------
     rows : Rows
         The files.
-    axis : {"t", "p", "z"}
-        Axis of the sequence, and of pages of which nothing says what they are.
+    axis : {"t", "p", "z"}, optional
+        Axis of the sequence, and of pages of which nothing says what they are; positions, which is
+        noted of pages, when left out.
     experiment : Experiment, optional
         Loops; the files are distributed on them.
     attributes : ImageAttributes, optional
@@ -142,8 +149,12 @@ def plan_in_order(
     LayoutError
         If anything contradicts the files.
     """
-    grid = _grid(rows, axis) if experiment is None else _grid_of_loops(rows, experiment)
-    stated = StatedMetadata(experiment=experiment, open_axes=_open_axes(experiment))
+    grid = _grid(rows, axis or "p") if experiment is None else _grid_of_loops(rows, experiment)
+    stated = StatedMetadata(
+        experiment=experiment,
+        open_axes=_open_axes(experiment),
+        notes=rows.notes_on_pages() if experiment is None and axis is None else (),
+    )
     if picture is not None:
         _check_colors(grid, picture)
         stated = dataclasses.replace(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nd2watch.tools.numbered_files import Labels
 
+_PADDED: Final = re.compile("[A-H]0[1-9]")
 _NAME: Final = re.compile(r"([A-Z]{1,2})([0-9]{1,3})")
 _USUAL: Final = (96, 384, 1536)
 """Plates that are assumed; smaller ones are to be stated, as a few wells tell nothing of them."""
@@ -69,10 +70,10 @@ def plate_of(
     """Return the plate, and the well of each position; no plate when the positions are no wells.
 
     Positions are wells when a label of each has the form A01, or when two labels are a row of
-    letters and a column. They must be in several rows, as one letter with a running number tells
-    nothing, and on a plate of 1536 wells. If a plate is stated, one row and small letters are taken
-    too; so are the first two labels that are numbers, from 1, as row and column; and all must lie
-    on that plate.
+    letters and a column. They must be in several rows, or in one of A to H with padded numbers, as
+    another letter with a running number tells nothing, and on a plate of 1536 wells. If a plate is
+    stated, one row and small letters are taken too; so are the first two labels that are numbers,
+    from 1, as row and column; and all must lie on that plate.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def plate_of(
     is_stated = options.is_stated
     capital = [tuple(label.upper() for label in labels) for labels in positions]
     readings = _readings(capital if is_stated else positions, is_stated, columns_first)
-    wells = next((wells for wells in readings if is_stated or _are_evident(wells)), ())
+    wells = next((wells for wells in readings if is_stated or _are_evident(wells, positions)), ())
     if not wells:
         if is_stated:
             shown = ", ".join(filter(None, ("_".join(labels) for labels in positions[:_SHOWN])))
@@ -141,9 +142,11 @@ def _all(found: Iterable[Well | None]) -> tuple[Well, ...]:
     return () if None in wells else tuple(well for well in wells if well is not None)
 
 
-def _are_evident(wells: Sequence[Well]) -> bool:
-    """Return whether wells are in several rows, and on the largest usual plate."""
-    return len({well.row for well in wells}) > 1 and all(well in _LARGEST for well in wells)
+def _are_evident(wells: Sequence[Well], positions: Sequence[Labels]) -> bool:
+    """Return whether wells are no letter with a running number, and on the largest usual plate."""
+    padded = any(_PADDED.fullmatch(label) for labels in positions for label in labels)
+    several = len({well.row for well in wells}) > 1
+    return (several or padded) and all(well in _LARGEST for well in wells)
 
 
 def _named(label: str) -> Well | None:

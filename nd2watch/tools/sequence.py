@@ -77,14 +77,14 @@ def convert_sequence_to_nd2(
     return convert(plan, output, replace=replace).output
 
 
-def _sequence_of(experiment: Experiment | str | None) -> tuple[str, Experiment | None]:
-    """Return the axis of the sequence, and the loops if they are given."""
+def _sequence_of(experiment: Experiment | str | None) -> tuple[str | None, Experiment | None]:
+    """Return the axis of the sequence, or the loops, if one of them is given."""
     if experiment is None:
-        return "p", None
+        return None, None
     if not isinstance(experiment, str):
         made = "a word, or ExperimentFactory(...).createExperiment()"
         _check_kind(experiment, Experiment, "experiment", made)
-        return "p", experiment
+        return None, experiment
     axis = (LOOP_AXIS_OF | _LETTERS).get(experiment)
     if axis is None:
         raise InputError(

@@ -104,7 +104,8 @@ def test_unknown_pages_are_what_is_said(
 def test_what_is_assumed_is_noted(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     convert_file_to_nd2_args([str(source)])
     out = capsys.readouterr().out
-    assert "note: 4 pages are taken for positions; --unknown_dimension says what they are\n" in out
+    assert "note: 4 pages are taken for positions\n" in out
+    assert "note: --unknown_dimension says what pages are\n" in out
     assert "note: the pixel size is unknown; the file is not calibrated\n" in out
     convert_file_to_nd2_args([str(source), "-f", "--unknown_dimension", "multipoint"])
     assert "are taken for" not in capsys.readouterr().out

@@ -187,6 +187,7 @@ def test_pages_of_which_nothing_is_known_are_points_of_the_sequence(tmp_path: Pa
     default = convert_sequence_to_nd2(paths, tmp_path / "p.nd2")
     with nd2.ND2File(default) as file:
         assert dict(file.sizes) == {"P": 6, "Y": 24, "X": 32}
+        assert "3 pages are taken for positions" in file.text_info["description"]
     in_time = convert_sequence_to_nd2(paths, tmp_path / "t.nd2", experiment="t")
     np.testing.assert_array_equal(pixels_of(in_time), np.concatenate(stacks))
 
