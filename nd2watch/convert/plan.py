@@ -118,7 +118,7 @@ def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
     FormatError
         If ND2 cannot store the sequence.
     """
-    check_whole(sequence)
+    _check_whole(sequence)
     stated = StatedMetadata.of_layout(sequence.layout)
     return plan_frames(
         bottom_to_top(sequence.grid(), stated),
@@ -169,7 +169,7 @@ def plan_frames(
             height=info.height,
             component_count=3 if info.rgb else len(channels),
             bits_in_memory=stored_dtype(info.dtype).itemsize * 8,
-            bits_significant=stated.bits_significant or _significant_bits(grid),
+            bits_significant=_significant_bits(grid),
             frame_count=len(grid.frames),
         ),
         experiment=_experiment(grid, stated, timing),
@@ -188,7 +188,7 @@ def plan_frames(
     )
 
 
-def check_whole(sequence: ImageSequence) -> None:
+def _check_whole(sequence: ImageSequence) -> None:
     """Refuse a sequence that lacks frames, has too many, or mixes formats."""
     if surplus := sequence.surplus():
         raise LayoutError(f"sequence {sequence.title}: {surplus}")

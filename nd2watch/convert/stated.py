@@ -42,8 +42,6 @@ class StatedMetadata:
         When relative time 0 was.
     experiment : Experiment, optional
         Loops, nested as time, XY, Z, instead of those that the axes of the sources make.
-    bits_significant : int, optional
-        Bits that the camera fills.
     well_plate : WellPlate, optional
         Plate that the positions are on.
     wells : tuple of Well
@@ -66,7 +64,6 @@ class StatedMetadata:
     started: datetime | None = None
     experiment: Experiment | None = None
     open_axes: frozenset[str] = frozenset()
-    bits_significant: int | None = None
     well_plate: WellPlate | None = None
     wells: tuple[Well, ...] = ()
     notes: tuple[str, ...] = ()
