@@ -106,6 +106,18 @@ def key_of(file: BinaryIO) -> FileKey:
     return FileKey.of_status(os.fstat(file.fileno()))
 
 
+def check_not_replaced(path: Path, file: BinaryIO) -> None:
+    """Refuse a name that is of another file than the open one, for libraries that open by name.
+
+    Raises
+    ------
+    FrameIncomplete
+        If it is.
+    """
+    if FileKey.of_path(path) != key_of(file):
+        raise FrameIncomplete(f"{path} was replaced while it was opened", path)
+
+
 def check_start(path: Path, file: BinaryIO, title: str, *magic: bytes, advice: str = "") -> None:
     """Refuse a file that does not begin as files of its format do; it is left at its start.
 

@@ -15,7 +15,7 @@ from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.spec import CHUNK_MAGIC
 from nd2watch.nd2.tolerant_reader import TolerantReader
 from nd2watch.sources.base import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo
-from nd2watch.sources.files import FileKey, check_start, key_of
+from nd2watch.sources.files import check_not_replaced, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +64,7 @@ class Nd2Source:
         check_start(path, file, "version 3 ND2", _START, advice=_ADVICE)
         self._reader = _open_reader(path)
         try:
-            if FileKey.of_path(path) != key_of(file):
-                raise FrameIncomplete(f"{path} was replaced while it was opened", path)
+            check_not_replaced(path, file)
             self.info = _read_info(path, self._reader)
         except BaseException:
             self._reader.close()

@@ -51,9 +51,7 @@ def convert_sequence_to_nd2_args(args: Sequence[str] | None = None) -> Path:
 
 def convert_sequence_to_nd2_cli(args: Sequence[str] | None = None) -> int:
     """Do the same, and return 0; 1 on an error, told in one line on standard error."""
-    words = sys.argv[1:] if args is None else args
-    as_json = "--logs_to_json" in words
-    return int(status_of(lambda: convert_sequence_to_nd2_args(words), as_json=as_json) != 0)
+    return _status_of_sequence(convert_sequence_to_nd2_args, args)
 
 
 def convert_numbered(words: argparse.Namespace, progress: Progress | None = None) -> Path:
@@ -123,9 +121,15 @@ def plan_sequence(args: Sequence[str] | None = None) -> dict[str, Any]:
 
 def plan_sequence_cli(args: Sequence[str] | None = None) -> int:
     """Print the plan of a sequence as JSON, and return 0; 1 on an error."""
+    return _status_of_sequence(lambda words: show_json(plan_sequence(words)), args)
+
+
+def _status_of_sequence(
+    command: Callable[[Sequence[str]], object], args: Sequence[str] | None
+) -> int:
+    """Run a command on the words of a sequence, and return 0; 1 on an error, told as they say."""
     words = sys.argv[1:] if args is None else args
-    as_json = "--logs_to_json" in words
-    return int(status_of(lambda: show_json(plan_sequence(words)), as_json=as_json) != 0)
+    return int(status_of(lambda: command(words), as_json="--logs_to_json" in words) != 0)
 
 
 def planned(words: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import oiffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
 from nd2watch.sources.base import PlaneInfo, SourceInfo
-from nd2watch.sources.files import FileKey, check_start, key_of, opened
+from nd2watch.sources.files import check_not_replaced, check_start, key_of, opened
 from nd2watch.sources.olympus import metadata as told
 from nd2watch.sources.olympus.planes import arrange
 from nd2watch.sources.records import unless_damaged
@@ -222,8 +222,7 @@ class _Compound:
         size = key_of(file).size
         self._file = _BoundedFile(path, size)
         try:
-            if FileKey.of_path(path) != key_of(file):
-                raise FrameIncomplete(f"{path} was replaced while it was opened", path)
+            check_not_replaced(path, file)
             streams = {_base(stream): stream for stream in self._file.files()}
             about = _parsed(self._file.open_file("OibInfo.txt").getvalue())["OibSaveInfo"]
             self._streams = {
