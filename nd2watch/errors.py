@@ -9,6 +9,7 @@
     │   │   └── FrameMissing     ... it is not there
     │   ├── FrameUnreadable  ... it is not a usable image
     │   ├── FrameMismatch    ... its size or dtype differs from the rest
+    │   ├── SidecarError     what lies beside frames cannot be read      exit 75, retryable
     │   └── SourceChanged    ... it changed while it was converted       exit 75, retryable
     ├── LayoutError          file names do not fit the layout            exit 1
     │   ├── AxisUnclear      the place of planes in a file is not clear
@@ -84,6 +85,13 @@ class FrameUnreadable(SourceError):
 
 class FrameMismatch(SourceError, ValueError):
     """A frame's size or dtype differs from the other frames of its sequence."""
+
+
+class SidecarError(SourceError):
+    """A sidecar, which tells of the frames beside it, cannot be read, or not yet."""
+
+    exit_code = 75
+    retryable = True
 
 
 class SourceChanged(SourceError):

@@ -19,6 +19,7 @@ LAYERS = {
     "version": 0,
     "nd2": 1,
     "sources": 2,
+    "sidecars": 2,
     "experiment": 3,
     "convert": 4,
     "simulate": 4,
