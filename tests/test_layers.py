@@ -22,7 +22,7 @@ LAYERS = {
     "sidecars": 2,
     "experiment": 3,
     "convert": 4,
-    "simulate": 4,
+    "simulate": 6,
     "tools": 5,
     "config": 5,
     "log": 5,
@@ -50,7 +50,8 @@ PACKAGES = {
     "imagecodecs": {"sources/*.py"},
     "watchdog": {"service/events.py"},
     "apscheduler": {"service/schedule.py"},
-    "pydantic": {"config.py"},
+    "pydantic": {"config/*.py"},
+    "regex": {"experiment/pattern.py"},
     "rich": {"cli/terminal.py", "cli/simulation.py", "demo.py"},
     "structlog": {"log.py", "cli/service.py"},
 }

@@ -10,9 +10,7 @@ from nd2watch.errors import SidecarError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import TypeAlias
-
-    _Parser: TypeAlias = ET.XMLPullParser[tuple[str, ET.Element]]
+    from typing import Any
 
 LARGEST: Final = 1 << 29
 """Bytes of the largest sidecar that is read: lists of a million frames take less."""
@@ -51,7 +49,8 @@ def elements(path: Path, data: bytes) -> tuple[ET.Element, bool]:
     text = decoded(data)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise SidecarError(f"{path} has a document type, which is not read", path)
-    parser: _Parser = ET.XMLPullParser(["start", "end"])  # without a document type there are no entities
+    # Without a document type there are no entities to expand.
+    parser: ET.XMLPullParser[Any] = ET.XMLPullParser(["start", "end"])
     root: ET.Element | None = None
     is_whole = False
     open_ones: list[ET.Element] = []
@@ -72,7 +71,7 @@ def elements(path: Path, data: bytes) -> tuple[ET.Element, bool]:
     return root, is_whole
 
 
-def _events(parser: _Parser, text: str) -> Iterator[tuple[str, ET.Element]]:
+def _events(parser: ET.XMLPullParser[Any], text: str) -> Iterator[Any]:
     """Feed a text, without its declaration of an encoding, and yield what comes of it."""
     start = text.find("?>") + 2 if text.lstrip().startswith("<?xml") else 0
     for place in range(start, len(text), _PIECE):

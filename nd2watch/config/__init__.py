@@ -1,0 +1,44 @@
+"""The configuration file: its keys, defaults and checks."""
+
+from nd2watch.config.base import Strict
+from nd2watch.config.layout import (
+    AxesConfig,
+    CalibrationConfig,
+    ChannelConfig,
+    CompleteConfig,
+    GridConfig,
+    IncompleteConfig,
+    LayoutConfig,
+    PlateConfig,
+    SidecarConfig,
+    TimesConfig,
+    WellConfig,
+)
+from nd2watch.config.load import built_in_presets, faulty, load_config, preset_of
+from nd2watch.config.preset import PresetConfig, SimulateConfig
+from nd2watch.config.service import Config, OutputConfig, ServiceConfig, WatchConfig
+
+__all__ = [
+    "AxesConfig",
+    "CalibrationConfig",
+    "ChannelConfig",
+    "CompleteConfig",
+    "Config",
+    "GridConfig",
+    "IncompleteConfig",
+    "LayoutConfig",
+    "OutputConfig",
+    "PlateConfig",
+    "PresetConfig",
+    "ServiceConfig",
+    "SidecarConfig",
+    "SimulateConfig",
+    "Strict",
+    "TimesConfig",
+    "WatchConfig",
+    "WellConfig",
+    "built_in_presets",
+    "faulty",
+    "load_config",
+    "preset_of",
+]

@@ -1,0 +1,116 @@
+"""Reading a configuration file, with all of its faults told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from nd2watch.config.preset import PresetConfig
+from nd2watch.config.presets import built_in, completed, without_own
+from nd2watch.config.service import Config, OutputConfig
+from nd2watch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Folders may begin with ``~``; relative ones start at the file's own folder. What a watch leaves
+    out is that of its preset.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is no TOML, or has faults; all of them are listed with the
+        key they are at.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    faults: list[str] = []
+    whole = _with_presets(raw, faults)
+    try:
+        config = Config.model_validate(whole)
+    except ValidationError as error:
+        found = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        raise faulty(path, [*faults, *found]) from error
+    if faults:
+        raise faulty(path, faults)
+    base = path.absolute().parent
+    watches = [w.model_copy(update={"folder": _absolute(base, w.folder)}) for w in config.watch]
+    output = OutputConfig(folder=_absolute(base, config.output.folder))
+    return config.model_copy(update={"watch": watches, "output": output})
+
+
+def built_in_presets() -> dict[str, PresetConfig]:
+    """Return the presets that come with nd2watch, by name in their order."""
+    sections = built_in()
+    return {name: preset_of(section, sections) for name, section in sections.items()}
+
+
+def preset_of(
+    section: Mapping[str, Any], sections: Mapping[str, Mapping[str, Any]]
+) -> PresetConfig:
+    """Return a preset of a section, which may build on another one."""
+    return PresetConfig.model_validate(completed(section, sections))
+
+
+def faulty(path: Path, faults: Iterable[str]) -> ConfigError:
+    """Return the error that lists all faults of a file."""
+    lines = "".join(f"\n  {fault}" for fault in faults)
+    return ConfigError(f"{path} cannot be used:{lines}")
+
+
+def _with_presets(raw: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    """Return the file's content with each layout completed by its preset, or note why not."""
+    own = _tables(raw.get("preset"))
+    sections = {**built_in(), **own}
+    plain = {name: without_own(section) for name, section in sections.items()}
+
+    def attempt(where: str, section: Any, known: Mapping[str, Mapping[str, Any]]) -> Any:
+        try:
+            return completed(section, known) if isinstance(section, dict) else section
+        except ConfigError as error:
+            faults.append(f"{where}.preset: {error}")
+            return {key: value for key, value in section.items() if key != "preset"}
+
+    watches = raw.get("watch")
+    whole = dict(raw)
+    if isinstance(watches, list):
+        whole["watch"] = [
+            attempt(f"watch[{number}]", section, plain) for number, section in enumerate(watches)
+        ]
+    if own:
+        whole["preset"] = {
+            name: attempt(f"preset.{name}", section, {**sections, name: {}} | own)
+            for name, section in own.items()
+        }
+    return whole
+
+
+def _tables(value: Any) -> dict[str, dict[str, Any]]:
+    """Return the tables in a table, none where it is none."""
+    if not isinstance(value, dict):
+        return {}
+    return {name: table for name, table in value.items() if isinstance(table, dict)}
+
+
+def _absolute(base: Path, folder: Path) -> Path:
+    """Return a folder as an absolute path."""
+    return base / folder.expanduser()
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Return the place of a fault as a key path, like ``watch[0].axes.t``."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "the file"

@@ -1,0 +1,80 @@
+"""The configuration of the service: what it watches, where files go, how it works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from nd2watch.config.base import Positive, Strict
+from nd2watch.config.layout import LayoutConfig
+from nd2watch.config.preset import PresetConfig
+
+
+class WatchConfig(LayoutConfig):
+    """One watched folder and the layout of its frames.
+
+    Attributes
+    ----------
+    name : str
+        Its short name in logs.
+    folder : Path
+        The folder.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    folder: Path
+
+
+class OutputConfig(Strict):
+    """Where ND2 files go."""
+
+    folder: Path
+
+
+class ServiceConfig(Strict):
+    """How the service works.
+
+    Attributes
+    ----------
+    settle_s : float
+        A frame is read when it has not changed for so long, s.
+    give_up_s : float
+        A frame that stays incomplete and unchanged for so long is reported as rejected, s.
+    scan_interval_s : float
+        Folders are listed so often in case change events were lost, s.
+    stalled_s : float
+        A sequence that got no frame for so long is reported with what it lacks, s.
+    conversions : int
+        Conversions at one time.
+    log_format : {"auto", "console", "json"}
+        Form of the logs.
+    log_level : {"debug", "info", "warning", "error"}
+        Lowest level logged.
+    """
+
+    settle_s: Positive = 5.0
+    give_up_s: Positive = 60.0
+    scan_interval_s: Positive = 60.0
+    stalled_s: Positive = 600.0
+    conversions: Annotated[int, Field(ge=1, le=64)] = 1
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Strict):
+    """The whole file."""
+
+    output: OutputConfig
+    watch: Annotated[list[WatchConfig], Field(min_length=1)]
+    service: ServiceConfig = ServiceConfig()
+    preset: dict[str, PresetConfig] = {}
+
+    @field_validator("watch")
+    @classmethod
+    def _different_names(cls, watches: list[WatchConfig]) -> list[WatchConfig]:
+        names = [watch.name for watch in watches]
+        if len(set(names)) < len(names):
+            raise ValueError(f"each watch needs a name of its own, not {', '.join(names)}")
+        return watches

@@ -1,0 +1,1 @@
+"""What single acquisition programs write beside and into their frames."""
