@@ -1,0 +1,1 @@
+"""Tests of what acquisition programs write beside the frames."""
