@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nd2watch.config.base import Axis, Strict, Text
+from nd2watch.config.base import Axis, Count, Positive, Strict, Text
 from nd2watch.config.layout import LayoutConfig
 
 
@@ -11,15 +11,28 @@ class SimulateConfig(Strict):
 
     Attributes
     ----------
-    name : str
-        Path of a frame: text with ``{field}``, or ``{field:width}`` for padded numbers.
+    name : str or dict from str to str
+        Path of a frame, or that of each form of names: text with ``{field}``, or
+        ``{field:width}`` for padded numbers. What stands in ``[`` and ``]`` is left out where all
+        of its axes have one point. `nd2watch.simulate` lists the fields.
     texts : dict from str to str
         Text of fields that are not simulated.
+    pages : list of axis, or dict from str to list of axis
+        Axes that are inside the files, outermost first, or those of each form.
+    split : int, optional
+        Points of the outermost axis of pages in one file, after which comes the next ``{part}``.
+    labels : dict from axis to list of str
+        Labels of the points of an axis, where they are no numbers.
+    period_s : float
+        Seconds from one time point to the next.
     """
 
-    name: Text
+    name: Text | dict[Text, Text]
     texts: dict[Text, str] = {}
-    pages: list[Axis] = []
+    pages: list[Axis] | dict[Text, list[Axis]] = []
+    split: Count | None = None
+    labels: dict[Axis, list[Text]] = {}
+    period_s: Positive = 60.0
 
 
 class PresetConfig(LayoutConfig):
