@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import field_validator
+
 from nd2watch.config.base import Axis, Count, Positive, Strict, Text
 from nd2watch.config.layout import LayoutConfig
 
@@ -33,6 +35,16 @@ class SimulateConfig(Strict):
     split: Count | None = None
     labels: dict[Axis, list[Text]] = {}
     period_s: Positive = 60.0
+
+    @field_validator("pages")
+    @classmethod
+    def _as_acquired(
+        cls, pages: list[Axis] | dict[str, list[Axis]]
+    ) -> list[Axis] | dict[str, list[Axis]]:
+        for axes in pages.values() if isinstance(pages, dict) else [pages]:
+            if axes not in (sorted(axes, key=order.index) for order in ("tpzc", "tpcz")):
+                raise ValueError(f"t comes before p, and both before z and c, not {axes}")
+        return pages
 
 
 class PresetConfig(LayoutConfig):
