@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import field_validator
 
-from nd2watch.config.base import Axis, Count, Positive, Strict, Text
+from nd2watch.config.base import Axis, Count, Index, Positive, Strict, Text
 from nd2watch.config.layout import LayoutConfig
 
 
@@ -25,6 +25,8 @@ class SimulateConfig(Strict):
         Points of the outermost axis of pages in one file, after which comes the next ``{part}``.
     labels : dict from axis to list of str
         Labels of the points of an axis, where they are no numbers.
+    first : dict from axis to int
+        First index of an axis, where that is neither the one of the preset nor 1.
     period_s : float
         Seconds from one time point to the next.
     """
@@ -34,6 +36,7 @@ class SimulateConfig(Strict):
     pages: list[Axis] | dict[Text, list[Axis]] = []
     split: Count | None = None
     labels: dict[Axis, list[Text]] = {}
+    first: dict[Axis, Index] = {}
     period_s: Positive = 60.0
 
     @field_validator("pages")

@@ -148,7 +148,7 @@ def plan_run(preset: PresetConfig, request: RunRequest) -> ProgramRun:
         template=template,
         pages=tuple(pages),
         split=simulated.split,
-        first=preset.first,
+        first={**preset.first, **simulated.first},
         labels=simulated.labels,
         texts={**simulated.texts, "name": run.name},
         c_is_name=preset.channel_name == "c",
