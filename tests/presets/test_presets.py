@@ -1,0 +1,119 @@
+"""Every preset is whole, and what is simulated after it is read as it is meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from nd2watch.config import built_in_presets
+from nd2watch.experiment import compile_regex, natural_key
+from nd2watch.layouts import only_layout_of
+from nd2watch.simulate import RunRequest, plan_run
+
+if TYPE_CHECKING:
+    from nd2watch.config import PresetConfig
+    from nd2watch.experiment import FrameName, Layout
+    from nd2watch.simulate.run import Run, RunFrame
+
+PRESETS: Final = built_in_presets()
+FORMS: Final = [(name, form) for name, preset in PRESETS.items() for form in preset.names]
+CHANNEL_LABELS: Final = {
+    label
+    for preset in PRESETS.values()
+    if preset.simulate is not None
+    for label in preset.simulate.labels.get("c", [])
+}
+"""Channels as programs write them that have no names for them."""
+
+SIZES: Final = {"t": {"t": 2}, "p": {"sites": 3}, "z": {"z": 12}, "c": {"channels": ("A", "B")}}
+
+
+def pages_of(preset: PresetConfig, form: str) -> list[str]:
+    """Return the axes inside the simulated files."""
+    assert preset.simulate is not None
+    pages = preset.simulate.pages
+    return list(pages if isinstance(pages, list) else pages.get(form, []))
+
+
+def large_request(preset: PresetConfig, form: str) -> RunRequest:
+    """Return a request of several points on each axis that names or files of a form have."""
+    layout, groups = only_layout_of(preset), compile_regex(preset.names[form]).fields
+    told = {axis for axis in "tpzc" if set(layout.fields_of(axis)) & set(groups)}
+    request = RunRequest(form=form)
+    for axis in sorted(told | set(pages_of(preset, form))):
+        request = replace(request, **SIZES[axis])  # type: ignore[arg-type]
+    return replace(request, wells=("C11", "B02")) if preset.well is not None else request
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_described_and_end_their_sequences(name: str) -> None:
+    preset = PRESETS[name]
+    assert preset.title
+    assert preset.notes
+    assert preset.sequence
+    # Sizes that nobody gives are told by a sidecar, or the end is seen.
+    assert preset.sidecar is not None or {"quiet", "next"} & set(preset.complete.rules)
+
+
+def test_titles_tell_presets_apart() -> None:
+    assert len({preset.title for preset in PRESETS.values()}) == len(PRESETS)
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_the_smallest_simulated_run_is_one_frame_of_its_form(name: str, form: str) -> None:
+    preset = PRESETS[name]
+    run = plan_run(preset, RunRequest(form=form)).run
+    (frame,) = run.frames
+    path = PurePosixPath(frame.path)
+    assert compile_regex(preset.names[form]).match(path) is not None
+    assert not only_layout_of(preset).is_ignored(path)
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_simulated_names_tell_their_indices(name: str, form: str) -> None:
+    preset = PRESETS[name]
+    layout, pages = only_layout_of(preset), pages_of(preset, form)
+    run = plan_run(preset, large_request(preset, form)).run
+    parsed = [(frame, layout.parse(PurePosixPath(frame.path))) for frame in run.frames]
+    wells = len(run.wells) if preset.file_per == "well" else 1
+    assert len({told.sequence for _, told in parsed}) == wells
+    for axis in set("tpzc") - set(pages):
+        check_order(
+            axis, {(index_of(run, frame, axis), label_of(told, axis)) for frame, told in parsed}
+        )
+    for frame, told in parsed:
+        check_fields(layout, run, frame, told)
+
+
+def index_of(run: Run, frame: RunFrame, axis: str) -> int:
+    """Return the place of a frame on an axis; of all wells for positions."""
+    if axis != "p":
+        return int(getattr(frame, axis))
+    return frame.site + (run.wells.index(frame.well) * run.sites if frame.well else 0)
+
+
+def label_of(told: FrameName, axis: str) -> str:
+    """Return the label of a frame on an axis, with the well for positions."""
+    label = told.coordinate["tpzc".index(axis)]
+    return f"{told.fields.get('well', '')} {label}" if axis == "p" else label
+
+
+def check_order(axis: str, labels: set[tuple[int, str]]) -> None:
+    """Compare indices with labels: each has one of its own, numbers in their order."""
+    numbers = {index for index, _ in labels}
+    assert len({label for _, label in labels}) == len(labels) == len(numbers), axis
+    in_order = [label for _, label in sorted(labels)]
+    if axis != "c" or all(label.isdecimal() for label in in_order):
+        assert in_order == sorted(in_order, key=natural_key), axis
+
+
+def check_fields(layout: Layout, run: Run, frame: RunFrame, told: FrameName) -> None:
+    """Compare well and name of the channel."""
+    if layout.wells is not None:
+        assert told.fields["well"] == frame.well
+    name = told.fields.get(layout.channel_name or "")
+    if name is not None and name not in CHANNEL_LABELS:
+        assert name == run.channels[frame.c].name
