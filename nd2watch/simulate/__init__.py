@@ -4,9 +4,9 @@ The names of a program's frames are told by a template, see
 `nd2watch.config.SimulateConfig`, with these fields:
 
 - ``name``: that of the run;
-- ``t``, ``z``, ``c``: number of time point, plane and channel, from the first of `simulate` or of the
-  preset, else from 1; without a width ``c`` is the channel's name where the preset's `channel_name`
-  is ``c``;
+- ``t``, ``z``, ``c``: number of time point, plane and channel, from the first of `simulate` or of
+  the preset, else from 1; without a width ``c`` is the channel's name where the preset's
+  `channel_name` is ``c``;
 - ``cname``: name of the channel;
 - ``p``: number of the XY position among all; ``site`` or ``field``: in its well;
 - ``well``: like ``B02``; ``row``: its letter, or with a width its number; ``col``: number of its

@@ -98,6 +98,11 @@ class ProgramRun:
         well = run.wells.index(frame.well) if frame.well else 0
         return self.specimen.pixels((frame.t, well * run.sites + frame.site, frame.z, frame.c))
 
+    @property
+    def software(self) -> str:
+        """What the program calls itself in its frames; empty where it does not."""
+        return str(getattr(self.program, "SOFTWARE", ""))
+
     def description(self, frame: RunFrame) -> str:
         """Return the ImageDescription of a frame, which may be empty."""
         return self.program.description(self.run, frame) if self.program else ""

@@ -73,6 +73,7 @@ def _encoded(acquired: ProgramRun, pages: list[RunFrame], manner: Manner) -> byt
         map(acquired.pixels, pages),
         [acquired.description(frame) for frame in pages],
         manner.compression,
+        software=acquired.software,
     )
 
 

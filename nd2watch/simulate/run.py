@@ -134,7 +134,8 @@ class Run:
 class Program(Protocol):
     """What an acquisition program writes beside and into its frames; a module of each program.
 
-    The modules lie in ``nd2watch.simulate.programs`` and have these functions.
+    The modules lie in ``nd2watch.simulate.programs`` and have these functions. A constant
+    ``SOFTWARE``, if there is one, is what the program writes as the software of a TIFF file.
     """
 
     def sidecars(self, run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:

@@ -33,6 +33,8 @@ def encode_pages(
     pages: Iterable[npt.NDArray[np.generic]],
     descriptions: Sequence[str] = (),
     compression: Literal["none", "zlib", "lzw"] = "none",
+    *,
+    software: str = "",
 ) -> bytes:
     """Return a TIFF file of several pages.
 
@@ -44,6 +46,8 @@ def encode_pages(
         ImageDescription of each page, in UTF-8; none where it is empty or there are fewer.
     compression : {"none", "zlib", "lzw"}
         Compression of the pixel data.
+    software : str
+        Name of the program that writes it; that of the library when empty.
     """
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as file:
@@ -53,6 +57,7 @@ def encode_pages(
                 pixels,
                 photometric="minisblack",
                 description=text.encode() or None,
+                software=software or None,
                 metadata=None,
                 contiguous=False,
                 compression=None if compression == "none" else compression,
