@@ -58,5 +58,9 @@ def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     packaged = {name for name in names if ".dist-info/" not in name}
-    source = {p.relative_to(root).as_posix() for p in (root / "nd2watch").rglob("*.py")}
-    assert packaged == source | {"nd2watch/py.typed"}
+    source = {
+        path.relative_to(root).as_posix()
+        for ending in ("py", "toml", "typed")
+        for path in (root / "nd2watch").rglob(f"*.{ending}")
+    }
+    assert packaged == source

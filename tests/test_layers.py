@@ -26,6 +26,7 @@ LAYERS = {
     "tools": 5,
     "config": 5,
     "log": 5,
+    "layouts": 6,
     "service": 6,
     "attributes": 6,
     "experiment_factory": 6,
@@ -51,7 +52,7 @@ PACKAGES = {
     "watchdog": {"service/events.py"},
     "apscheduler": {"service/schedule.py"},
     "pydantic": {"config/*.py"},
-    "regex": {"experiment/pattern.py"},
+    "regex": {"experiment/bounded.py"},
     "rich": {"cli/terminal.py", "cli/simulation.py", "demo.py"},
     "structlog": {"log.py", "cli/service.py"},
 }

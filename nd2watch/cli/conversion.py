@@ -19,7 +19,7 @@ from nd2watch.experiment import (
     compile_regex,
 )
 from nd2watch.nd2 import Nd2Reader
-from nd2watch.service.settings import channels_of
+from nd2watch.layouts import channels_of
 
 if TYPE_CHECKING:
     import argparse

@@ -1,9 +1,10 @@
 """The conversion engine: from a sequence of frames to a published, verified ND2 file."""
 
 from nd2watch.convert.check import FileCheck, check_file
+from nd2watch.convert.files import FilePlan, plan_conversion, plan_files
 from nd2watch.convert.folder import collect_folder, convert_folder
 from nd2watch.convert.pixels import read_frames
-from nd2watch.convert.plan import ConversionPlan, plan_conversion, plan_frames
+from nd2watch.convert.plan import ConversionPlan, plan_frames
 from nd2watch.convert.run import ConversionResult, convert
 from nd2watch.convert.stated import StatedMetadata
 from nd2watch.convert.verify import holds_sequence
@@ -12,6 +13,7 @@ __all__ = [
     "ConversionPlan",
     "ConversionResult",
     "FileCheck",
+    "FilePlan",
     "StatedMetadata",
     "check_file",
     "collect_folder",
@@ -19,6 +21,7 @@ __all__ = [
     "convert_folder",
     "holds_sequence",
     "plan_conversion",
+    "plan_files",
     "plan_frames",
     "read_frames",
 ]

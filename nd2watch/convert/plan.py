@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert.optical import channels_of, differing_names, optics_of
 from nd2watch.convert.places import (
-    bottom_to_top,
     falls,
     positions_of,
     stage_of,
@@ -17,7 +16,6 @@ from nd2watch.convert.places import (
     with_places,
     z_step_of,
 )
-from nd2watch.convert.stated import StatedMetadata
 from nd2watch.convert.timing import Timing, timing_of
 from nd2watch.errors import FrameMismatch, LayoutError, SequenceIncomplete
 from nd2watch.experiment import AXES
@@ -37,6 +35,7 @@ from nd2watch.nd2 import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from nd2watch.convert.stated import StatedMetadata
     from nd2watch.experiment import FrameGrid, ImageSequence
     from nd2watch.nd2 import Channel, Loop, WellPlate
     from nd2watch.sources import FrameFile, SourcePlane
@@ -102,32 +101,6 @@ class ConversionPlan:
         return tuple({plane.file.path: plane.file for plane in planes}.values())
 
 
-def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
-    """Return the plan for a complete sequence, as `plan_frames` makes it.
-
-    A stack that was acquired from top to bottom is stored from bottom to top, as readers expect.
-
-    Raises
-    ------
-    SequenceIncomplete
-        If frames are missing; the message lists them.
-    FrameMismatch
-        If frames differ in size or dtype; the message lists the odd ones.
-    LayoutError
-        If there are more labels than the layout says.
-    FormatError
-        If ND2 cannot store the sequence.
-    """
-    _check_whole(sequence)
-    stated = StatedMetadata.of_layout(sequence.layout)
-    return plan_frames(
-        bottom_to_top(sequence.grid(), stated),
-        stated,
-        title=sequence.title,
-        layout=sequence.layout.pattern.source,
-    )
-
-
 def plan_frames(
     grid: FrameGrid, stated: StatedMetadata, *, title: str, layout: str
 ) -> ConversionPlan:
@@ -188,11 +161,21 @@ def plan_frames(
     )
 
 
-def _check_whole(sequence: ImageSequence) -> None:
-    """Refuse a sequence that lacks frames, has too many, or mixes formats."""
+def check_whole(sequence: ImageSequence, *, allow_missing: bool = False) -> None:
+    """Refuse a sequence that lacks frames, has too many, or mixes formats.
+
+    Raises
+    ------
+    SequenceIncomplete
+        If frames are missing and may not; the message lists them.
+    FrameMismatch
+        If frames differ in size or dtype; the message lists the odd ones.
+    LayoutError
+        If there are more labels than the layout says.
+    """
     if surplus := sequence.surplus():
         raise LayoutError(f"sequence {sequence.title}: {surplus}")
-    if not sequence.is_complete:
+    if not allow_missing and not sequence.is_complete:
         missing = sequence.missing()
         shown = "; ".join(missing[:_LISTED]) + ("; ..." if len(missing) > _LISTED else "")
         raise SequenceIncomplete(

@@ -39,12 +39,15 @@ class ConversionResult:
         Its bytes.
     assumptions : tuple of str
         What neither the layout nor the files said, and what was taken instead.
+    others : tuple of ConversionResult
+        Further files of the same sequence.
     """
 
     output: Path
     frame_count: int
     size: int
     assumptions: tuple[str, ...] = ()
+    others: tuple[ConversionResult, ...] = ()
 
 
 def convert(

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from nd2watch.experiment import Layout
     from nd2watch.nd2 import Channel, Experiment, Well, WellPlate
     from nd2watch.sources import ChannelInfo
 
@@ -46,6 +45,11 @@ class StatedMetadata:
         Plate that the positions are on.
     wells : tuple of Well
         Well of each position; empty without a plate.
+    label_times_ms : tuple of float
+        Time of each time point, ms since the start, as the names of files tell it; empty where
+        these do not.
+    have_one_start : bool
+        The relative times that several files tell of their planes are since the same start.
     notes : tuple of str
         What had to be assumed already, for people.
 
@@ -66,14 +70,11 @@ class StatedMetadata:
     open_axes: frozenset[str] = frozenset()
     well_plate: WellPlate | None = None
     wells: tuple[Well, ...] = ()
+    label_times_ms: tuple[float, ...] = ()
+    have_one_start: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.experiment is not None and not self.experiment.is_in_usual_order:
             order = ", ".join(self.experiment.sizes)
             raise LayoutError(f"loops are to nest as time, XY position, Z; not as {order}")
-
-    @classmethod
-    def of_layout(cls, layout: Layout) -> StatedMetadata:
-        """Return what a layout states."""
-        return cls(calibration=layout.calibration, channels=layout.channels)

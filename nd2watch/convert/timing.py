@@ -58,8 +58,8 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
     or what the stated loops plan; else each time point has the earliest modification time of its
     files. They are in the order of the frames, whatever the order in which these were taken.
     """
-    period = stated.calibration.period_ms or grid.first.file.info.period_ms
-    told = _relative(grid)
+    period = _period(stated, grid)
+    told = _relative(grid, stated)
     moments = [] if told else _acquired(grid.frames)
     begun = min((moment for moment in moments if moment is not None), default=None)
     if begun is not None:
@@ -83,6 +83,13 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
     )
 
 
+def _period(stated: StatedMetadata, grid: FrameGrid) -> float | None:
+    """Return the intended time between time points, ms: what is stated, else told, else none."""
+    if stated.calibration.period_ms or not stated.label_times_ms:
+        return stated.calibration.period_ms or grid.first.file.info.period_ms
+    return None
+
+
 def _assumption(*, started_known: bool, times_known: bool) -> str:
     """Return what had to be assumed; nothing when all is known."""
     if started_known and times_known:
@@ -98,7 +105,7 @@ def _acquired(frames: Sequence[Frame]) -> list[datetime | None]:
     """
     moments: list[datetime | None] = []
     for planes in frames:
-        known = [plane.acquired for plane in planes if plane is not None]
+        known = [plane.acquired for plane in planes if plane is not None and not plane.is_repeated]
         there = [moment for moment in known if moment is not None]
         if len(there) < len(known):
             return []
@@ -106,12 +113,16 @@ def _acquired(frames: Sequence[Frame]) -> list[datetime | None]:
     return moments
 
 
-def _relative(grid: FrameGrid) -> list[float | None]:
-    """Return the relative times that one file tells of its planes, ms; nothing if it does not."""
-    if len({plane.file.path for plane in grid.planes}) > 1:
+def _relative(grid: FrameGrid, stated: StatedMetadata) -> list[float | None]:
+    """Return the relative times that files tell of their planes, ms; nothing if one does not.
+
+    Those of several files count only where they are since one start.
+    """
+    if not stated.have_one_start and len({plane.file.path for plane in grid.planes}) > 1:
         return []
     known = [
-        [plane.info.time_ms for plane in planes if plane is not None] for planes in grid.frames
+        [plane.info.time_ms for plane in planes if plane is not None and not plane.is_repeated]
+        for planes in grid.frames
     ]
     if any(time is None for times in known for time in times):
         return []
@@ -132,6 +143,8 @@ def _planned(grid: FrameGrid, stated: StatedMetadata, period: float | None) -> l
     """Return when the stated loops, or the period, plan the frames, ms; nothing without a plan."""
     count = grid.sizes[0]
     per_point = len(grid.frames) // count
+    if len(stated.label_times_ms) == count:
+        return [time for time in stated.label_times_ms for _ in range(per_point)]
     if stated.experiment is not None and "t" in stated.experiment.sizes.keys() - stated.open_axes:
         planned = [planned_time_ms(stated.experiment, i) for i in range(len(grid.frames))]
         return planned if any(planned) else []
@@ -145,12 +158,13 @@ def _with_offsets(grid: FrameGrid, bases: Sequence[float]) -> list[float]:
 
     Nothing is added unless all files tell.
     """
-    if any(plane.info.time_ms is None for plane in grid.planes):
+    if any(plane.info.time_ms is None for plane in grid.planes if not plane.is_repeated):
         return list(bases)
     begun: dict[Path, tuple[float, float]] = {}
     times: list[float] = []
     for planes, base in zip(grid.frames, bases, strict=True):
-        plane = next((plane for plane in planes if plane is not None), None)
+        there = (plane for plane in planes if plane is not None and not plane.is_repeated)
+        plane = next(there, None)
         if plane is None or plane.info.time_ms is None:
             times.append(times[-1] if times else base)
             continue

@@ -12,6 +12,8 @@ from nd2watch.experiment.axes import (
     natural_key,
     plain_label,
 )
+from nd2watch.experiment.companions import Companions, SidecarNames
+from nd2watch.experiment.completeness import describe
 from nd2watch.experiment.grid import FrameGrid, join_files
 from nd2watch.experiment.layout import (
     TEMPORARY_NAMES,
@@ -20,15 +22,21 @@ from nd2watch.experiment.layout import (
     Layout,
     SequenceKey,
 )
-from nd2watch.experiment.output_name import OutputName
-from nd2watch.experiment.pattern import NamePattern, compile_pattern, compile_regex
-from nd2watch.experiment.sequence import ImageSequence, describe
+from nd2watch.experiment.output_name import OutputName, safe_part
+from nd2watch.experiment.parts import SequencePart, parts_of
+from nd2watch.experiment.pattern import NamePattern, compile_names, compile_pattern, compile_regex
+from nd2watch.experiment.sequence import ImageSequence
+from nd2watch.experiment.site_grid import SiteGrid
+from nd2watch.experiment.time_labels import TimeLabels
+from nd2watch.experiment.wells import WELL_FIELD, WellNames, plate_for
 
 __all__ = [
     "AXES",
     "TEMPORARY_NAMES",
+    "WELL_FIELD",
     "AxisSize",
     "Calibration",
+    "Companions",
     "Coordinate",
     "FrameGrid",
     "FrameName",
@@ -37,10 +45,19 @@ __all__ = [
     "NamePattern",
     "OutputName",
     "SequenceKey",
+    "SequencePart",
+    "SidecarNames",
+    "SiteGrid",
+    "TimeLabels",
+    "WellNames",
+    "compile_names",
     "compile_pattern",
     "compile_regex",
     "describe",
     "join_files",
     "natural_key",
+    "parts_of",
     "plain_label",
+    "plate_for",
+    "safe_part",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 AXES: Final = ("t", "p", "z", "c")
 """Time, XY position, Z, channel: the order of frames and components in a file."""
@@ -60,13 +60,13 @@ def natural_key(label: str) -> tuple[tuple[int, int, str], ...]:
     )
 
 
-def ordered_labels(seen: Iterable[str], size: AxisSize | None) -> tuple[str, ...]:
+def ordered_labels(seen: Iterable[str], expected: Sequence[str] = ()) -> tuple[str, ...]:
     """Return labels in their order on an axis.
 
-    Labels that are numbers are ranked, whatever their base, padding or gaps. Where the axis has
-    labels of its own and the files show these, their order counts.
+    Labels that are numbers are ranked, whatever their base, padding or gaps. Where the axis is
+    expected to have certain labels and the files show only these, they count, in their order.
     """
     labels = set(seen)
-    if size is not None and size.labels and labels <= set(size.labels):
-        return size.labels
+    if expected and labels <= set(expected):
+        return tuple(expected)
     return tuple(sorted(labels, key=natural_key))

@@ -129,13 +129,14 @@ def join_files(
         for index, offset in enumerate(_offsets(file.info, strides, pages)):
             planes[start + offset] = SourcePlane(file=file, index=index)
     count = sizes[_COMPONENT]
-    _check_rgb(planes, count)
-    return FrameGrid(
+    grid = FrameGrid(
         labels=tuple(joint.names for joint in joints),
         frames=tuple(
             tuple(planes[start : start + count]) for start in range(0, len(planes), count)
         ),
     )
+    check_rgb(grid)
+    return grid
 
 
 class _Joint:
@@ -298,11 +299,18 @@ def _check_places(sizes: Sequence[int], files: Collection[Coordinate]) -> None:
         )
 
 
-def _check_rgb(planes: Sequence[SourcePlane | None], channels: int) -> None:
-    """Refuse RGB frames in channels."""
+def check_rgb(grid: FrameGrid) -> None:
+    """Refuse RGB frames in channels.
+
+    Raises
+    ------
+    FormatError
+        If there are several channels, and one of them is RGB.
+    """
+    channels = grid.sizes[_COMPONENT]
     if channels == 1:
         return
-    rgb = next((plane for plane in planes if plane is not None and plane.file.info.rgb), None)
+    rgb = next((plane for plane in grid.planes if plane.file.info.rgb), None)
     if rgb is not None:
         raise FormatError(
             f"{rgb.file.path} is RGB, one of {channels} channels; an RGB channel cannot be stored"

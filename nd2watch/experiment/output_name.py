@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
     from nd2watch.experiment.layout import SequenceKey
 
-_FIELD: Final = re.compile(r"\{(\w+)\}")
+_FIELD: Final = re.compile(r"\{(\w+)(?::([^{}/\\]*))?\}")
 _UNSAFE: Final = re.compile(r"[^\w .,+=@()#%-]")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?")
+_WATCH: Final = "watch"
+_DATE: Final = "date"
 _LONGEST: Final = 200
 """Bytes of a path part: names on common file systems end at 255."""
+
+_LONGEST_ENDING: Final = 60
+_REPEATED: Final = re.compile(r"([_ .-])[_ .-]+")
 
 SUFFIX: Final = ".nd2"
 
@@ -28,8 +36,10 @@ class OutputName:
     Attributes
     ----------
     template : str
-        Text with ``{field}`` of the sequence key and ``{watch}``, the name of the watch; ``/``
-        makes folders. Empty for all texts of the key, joined by ``_``.
+        Text with ``{field}`` of the sequence key, ``{watch}``, the name of the watch, and
+        ``{date}``, when the acquisition began, in local time; ``{date:%Y%m%d_%H%M}`` writes it in
+        the form of `datetime.strftime`. ``/`` makes folders. Empty for all texts of the key,
+        joined by ``_``.
     """
 
     template: str = ""
@@ -48,39 +58,96 @@ class OutputName:
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the fields that the template uses."""
-        return tuple(_FIELD.findall(self.template))
+        return tuple(name for name, _ in _FIELD.findall(self.template))
 
-    def path(self, key: SequenceKey, watch: str) -> Path:
+    def check(self, key_fields: Iterable[str]) -> None:
+        """Refuse a template that names a field which sequences lack.
+
+        Raises
+        ------
+        LayoutError
+            Names the field, and those that there are.
+        """
+        known = list(dict.fromkeys((_WATCH, _DATE, *key_fields)))
+        if missing := [name for name in self.fields if name not in known]:
+            raise LayoutError(
+                f"the output name {self.template!r} uses {', '.join(missing)};"
+                f" the sequence has {', '.join(known)}"
+            )
+        for name, form in _FIELD.findall(self.template):
+            if form and name != _DATE:
+                raise LayoutError(f"the output name {self.template!r}: only {{date}} has a form")
+
+    def path(
+        self, key: SequenceKey, watch: str, started: datetime | None = None, part: str = ""
+    ) -> Path:
         """Return the relative path for a sequence.
 
         Whatever the fields hold, the path has no part that leads upwards, is hidden, or is
         reserved on Windows.
+
+        Parameters
+        ----------
+        key : SequenceKey
+            Fields of the sequence.
+        watch : str
+            Name of the watch.
+        started : datetime, optional
+            When the acquisition began; ``{date}`` is "unknown" without it.
+        part : str
+            What is added to the name of a file that is only a part of the sequence.
 
         Raises
         ------
         LayoutError
             If the template names a field that the key lacks.
         """
-        fields = {"watch": watch, **dict(key)}
-        missing = [name for name in self.fields if name not in fields]
-        if missing:
-            raise LayoutError(
-                f"the output name {self.template!r} uses {', '.join(missing)};"
-                f" the sequence has {', '.join(fields)}"
-            )
+        fields = {_WATCH: watch, **dict(key)}
+        self.check(fields)
         if not self.template:
-            text = "_".join(text for _, text in key if text) or watch
-            return Path(_safe(text) + SUFFIX)
-        parts = [
-            _safe(_FIELD.sub(lambda found: fields[found[1]], part))
-            for part in self.template.removesuffix(SUFFIX).split("/")
-            if part
-        ]
-        return Path(*parts[:-1], parts[-1] + SUFFIX)
+            folders, name = [], "_".join(text for _, text in key if text) or watch
+        else:
+            texts = [
+                _filled(text, fields, started)
+                for text in self.template.removesuffix(SUFFIX).split("/")
+            ]
+            folders, name = [_safe(text) for text in texts[:-1] if text], texts[-1]
+        return Path(*folders, _safe(name, part) + SUFFIX)
 
 
-def _safe(text: str) -> str:
-    """Return `text` as one harmless path part."""
-    text = _UNSAFE.sub("_", text).strip(" .")
-    text = text.encode()[:_LONGEST].decode(errors="ignore").rstrip(" .")
+def safe_part(text: str) -> str:
+    """Return a text, such as the name of a channel, as a harmless ending of a file's name."""
+    return _short(_UNSAFE.sub("_", text), _LONGEST_ENDING)
+
+
+def _filled(template: str, fields: Mapping[str, str], started: datetime | None) -> str:
+    """Return a part of a template with its fields filled in; separators of empty ones go."""
+    texts: list[str] = []
+
+    def text_of(found: re.Match[str]) -> str:
+        text = fields.get(found[1])
+        if text is None:
+            form = found[2] or "%Y-%m-%d"
+            text = "unknown" if started is None else started.astimezone().strftime(form)
+        texts.append(text)
+        return text
+
+    filled = _FIELD.sub(text_of, template)
+    if "" in texts and len(texts) > 1:
+        return _REPEATED.sub(r"\1", filled).strip("_-. ")
+    return filled
+
+
+def _safe(text: str, ending: str = "") -> str:
+    """Return `text`, and an ending set off from it, as one harmless path part."""
+    longest = _LONGEST
+    if ending:
+        ending = f"_{safe_part(ending)}"
+        longest -= len(ending.encode())
+    text = _short(_UNSAFE.sub("_", text).strip(" ."), longest) + ending
     return f"_{text}" if not text or _RESERVED.fullmatch(text) else text
+
+
+def _short(text: str, longest: int) -> str:
+    """Return a text cut to so many bytes."""
+    return text.encode()[:longest].decode(errors="ignore").rstrip(" .")

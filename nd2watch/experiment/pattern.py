@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
+from nd2watch.experiment.bounded import BoundedRegex
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import PurePath
 
 FOLDER_FIELD: Final = "folder"
@@ -24,6 +25,42 @@ _SUFFIX: Final = re.compile(r"(\.[A-Za-z]+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NameForm:
+    """One form in which names are written.
+
+    Attributes
+    ----------
+    name : str
+        What it is called; empty where there is only one.
+    regex : BoundedRegex
+        Matched against all of the last `depth` parts of a path.
+    depth : int or None
+        Parts of a path that are matched, 1 for the name alone; None for the whole path below the
+        watched folder.
+    """
+
+    name: str = ""
+    regex: BoundedRegex
+    depth: int | None
+
+    def split(self, parts: Sequence[str]) -> tuple[str, str] | None:
+        """Return the folders that the form does not cover, and the text that it is matched with.
+
+        None when the path has too few parts.
+        """
+        depth = len(parts) if self.depth is None else self.depth
+        if depth > len(parts):
+            return None
+        return "/".join(parts[:-depth]), "/".join(parts[-depth:])
+
+    def match(self, parts: Sequence[str]) -> dict[str, str] | None:
+        """Return the fields of a path, None when it does not match."""
+        texts = self.split(parts)
+        found = self.regex.match(texts[1]) if texts is not None else None
+        return None if texts is None or found is None else {FOLDER_FIELD: texts[0], **found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamePattern:
     """A compiled pattern of file names.
 
@@ -31,37 +68,37 @@ class NamePattern:
     ----------
     source : str
         The pattern or regular expression as it was given.
-    regex : re.Pattern
-        Matched against all of the last `depth` parts of a path.
-    depth : int or None
-        Parts of a path that are matched, 1 for the name alone; None for the whole path below the
-        watched folder.
+    forms : tuple of NameForm
+        Forms of names; the first that matches counts.
+    is_template : bool
+        It was given as a pattern with fields, which can be filled.
     """
 
     source: str
-    regex: re.Pattern[str]
-    depth: int | None
+    forms: tuple[NameForm, ...]
+    is_template: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the fields, in order."""
-        return tuple(self.regex.groupindex)
+        return tuple(dict.fromkeys(name for form in self.forms for name in form.regex.groups))
 
     def match(self, relative: PurePath) -> dict[str, str] | None:
         """Return the fields of a path below the watched folder, None when it does not match.
 
         A group that takes no part in the match is left out. The field ``folder`` holds the parts
         that the pattern does not cover.
+
+        Raises
+        ------
+        LayoutError
+            If a regular expression takes too long.
         """
-        parts = unicodedata.normalize("NFC", relative.as_posix()).split("/")
-        depth = len(parts) if self.depth is None else self.depth
-        if depth > len(parts):
-            return None
-        found = self.regex.fullmatch("/".join(parts[-depth:]))
-        if found is None:
-            return None
-        folder = {FOLDER_FIELD: "/".join(parts[:-depth])}
-        return folder | {name: text for name, text in found.groupdict().items() if text is not None}
+        parts = path_parts(relative)
+        for form in self.forms:
+            if (fields := form.match(parts)) is not None:
+                return fields
+        return None
 
     def render(self, fields: Mapping[str, str]) -> str:
         """Return the path that the pattern gives for these fields; numbers are padded.
@@ -79,7 +116,7 @@ class NamePattern:
             value = fields[name]
             return value.zfill(int(form)) if _WIDTH.fullmatch(form) and value.isdecimal() else value
 
-        if self.depth is None or self.regex.pattern == self.source:
+        if not self.is_template:
             raise LayoutError(f"the regular expression {self.source!r} cannot be filled")
         return _FIELD.sub(text, self.source)
 
@@ -102,7 +139,7 @@ def compile_pattern(source: str, text_axes: Collection[str] = ()) -> NamePattern
     Raises
     ------
     LayoutError
-        If a field is malformed or the pattern has no axis.
+        If a field is malformed.
     """
     regex, position, seen = "", 0, set[str]()
     body, suffix = source, ""
@@ -113,9 +150,8 @@ def compile_pattern(source: str, text_axes: Collection[str] = ()) -> NamePattern
         position = found.end()
         regex += _field_regex(found, seen, text_axes)
     regex += _literal(body[position:], source) + (f"(?i:{re.escape(suffix)})" if suffix else "")
-    return _checked(
-        NamePattern(source=source, regex=re.compile(regex), depth=source.count("/") + 1)
-    )
+    form = NameForm(regex=BoundedRegex(regex), depth=source.count("/") + 1)
+    return _checked(NamePattern(source=source, forms=(form,), is_template=True))
 
 
 def compile_regex(source: str) -> NamePattern:
@@ -127,13 +163,34 @@ def compile_regex(source: str) -> NamePattern:
     Raises
     ------
     LayoutError
-        If it is malformed or names no axis.
+        If it is malformed.
     """
-    try:
-        regex = re.compile(unicodedata.normalize("NFC", source))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise LayoutError(f"malformed regular expression {source!r}: {error}") from error
-    return _checked(NamePattern(source=source, regex=regex, depth=None if "/" in source else 1))
+    return _checked(NamePattern(source=source, forms=(_form("", source),)))
+
+
+def compile_names(expressions: Mapping[str, str]) -> NamePattern:
+    """Return regular expressions by the names of their forms as one pattern.
+
+    Each is as for `compile_regex`; the first that matches a name counts.
+
+    Raises
+    ------
+    LayoutError
+        If one is malformed.
+    """
+    forms = tuple(_form(name, source) for name, source in expressions.items())
+    return _checked(NamePattern(source=" | ".join(expressions.values()), forms=forms))
+
+
+def path_parts(relative: PurePath) -> list[str]:
+    """Return the parts of a path in the composed form of its characters."""
+    return unicodedata.normalize("NFC", relative.as_posix()).split("/")
+
+
+def _form(name: str, source: str) -> NameForm:
+    """Return a form of a regular expression."""
+    regex = BoundedRegex(unicodedata.normalize("NFC", source))
+    return NameForm(name=name, regex=regex, depth=None if "/" in source else 1)
 
 
 def _field_regex(found: re.Match[str], seen: set[str], text_axes: Collection[str]) -> str:
@@ -164,12 +221,7 @@ def _literal(text: str, source: str) -> str:
 
 
 def _checked(pattern: NamePattern) -> NamePattern:
-    """Refuse a pattern that tells no frame from another, or sets the folder."""
+    """Refuse a pattern that sets the folder."""
     if FOLDER_FIELD in pattern.fields:
         raise LayoutError("the field {folder} is set by itself; choose another name")
-    if not set(pattern.fields) & {"t", "p", "z", "c"}:
-        raise LayoutError(
-            f"the pattern {pattern.source!r} names none of the axes t, p, z, c; write {{t}} where"
-            " the time index stands, or (?P<t>[0-9]+) in a regular expression"
-        )
     return pattern

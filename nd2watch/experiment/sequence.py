@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
+from nd2watch.experiment import completeness
 from nd2watch.experiment.axes import AXES, ordered_labels
-from nd2watch.experiment.grid import join_files
+from nd2watch.experiment.parts import parts_of
+from nd2watch.experiment.plan_labels import expected_labels, planned_size
+from nd2watch.experiment.told import relative_path
+from nd2watch.sidecars import Sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from nd2watch.experiment.axes import Coordinate
     from nd2watch.experiment.grid import FrameGrid
     from nd2watch.experiment.layout import Layout, SequenceKey
     from nd2watch.sources import FrameFile
+
+_Z: Final = AXES.index("z")
+_C: Final = AXES.index("c")
 
 
 class ImageSequence:
@@ -35,15 +41,24 @@ class ImageSequence:
     ----------
     frames : dict from Coordinate to FrameFile
         The usable frames so far.
+    told : Sidecar
+        What its sidecars tell, with paths from the watched folder.
+    root : Path, optional
+        The watched folder.
     """
 
     def __init__(self, layout: Layout, key: SequenceKey) -> None:
         self.layout = layout
         self.key = key
         self.frames: dict[Coordinate, FrameFile] = {}
+        self.told = Sidecar()
+        self.root: Path | None = None
+        self._listed: frozenset[Coordinate] | None = None
         self._places: dict[Path, Coordinate] = {}
         self._labels = tuple(Counter[str]() for _ in AXES)
+        self._flat: Counter[str] = Counter()
         self._formats: dict[str, dict[Path, FrameFile]] = {}
+        self._fields: dict[tuple[str, str], Mapping[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -53,8 +68,84 @@ class ImageSequence:
         """The key's texts for messages."""
         return " ".join(text for _, text in self.key if text) or "(all)"
 
-    def add(self, coordinate: Coordinate, frame: FrameFile) -> FrameFile | None:
+    def tell(self, told: Sidecar, root: Path | None) -> None:
+        """Take what sidecars tell of the sequence instead of what they told before.
+
+        Parameters
+        ----------
+        told : Sidecar
+            What they tell together, with paths from the watched folder.
+        root : Path
+            The watched folder.
+        """
+        self.told = told
+        self.root = root
+        self._listed = self._coordinates_of(told.files) if told.is_closed and told.files else None
+
+    def with_told(self, told: Sidecar, root: Path) -> ImageSequence:
+        """Return the sequence with what sidecars tell; frames get other places if these say so.
+
+        Raises
+        ------
+        LayoutError
+            If that puts two frames in one place.
+        """
+        self.tell(told, root)
+        layout, fields = self.layout, told.axis_fields
+        if all(layout.axis_fields.get(axis) == names for axis, names in fields.items()):
+            return self
+        return self.laid_out(layout.with_axis_fields(fields))
+
+    def laid_out(self, layout: Layout) -> ImageSequence:
+        """Return the same frames in the places that another layout gives their names.
+
+        Raises
+        ------
+        LayoutError
+            If that puts two frames in one place, or in another sequence.
+        """
+        other = ImageSequence(layout, self.key)
+        other.tell(self.told, self.root)
+        for frame in self.frames.values():
+            name = layout.parse(PurePosixPath(relative_path(self, frame)))
+            rival = other.add(name.coordinate, frame, name.fields)
+            if rival is not None or name.sequence != self.key:
+                raise LayoutError(f"{frame.path} has no place of its own by what its sidecar tells")
+        return other
+
+    def _coordinates_of(self, files: Iterable[str]) -> frozenset[Coordinate] | None:
+        """Return the places of the listed files that are of this sequence; None without any."""
+        found = set()
+        for file in files:
+            try:
+                name = self.layout.parse(PurePosixPath(file))
+            except LayoutError:  # a list may have files of other kinds
+                continue
+            if name.sequence == self.key:
+                found.add(name.coordinate)
+        return frozenset(found) or None
+
+    @property
+    def listed(self) -> frozenset[Coordinate] | None:
+        """Places of all frames, if a finished sidecar lists them."""
+        return self._listed
+
+    def add(
+        self,
+        coordinate: Coordinate,
+        frame: FrameFile,
+        fields: Mapping[str, str] | None = None,
+    ) -> FrameFile | None:
         """Put a frame in its place.
+
+        Parameters
+        ----------
+        coordinate : Coordinate
+            The place.
+        frame : FrameFile
+            The frame.
+        fields : mapping from str to str, optional
+            What its name tells.
 
         Returns
         -------
@@ -68,8 +159,11 @@ class ImageSequence:
         self.frames[coordinate] = frame
         self._places[frame.path] = coordinate
         self._formats.setdefault(frame.info.format_text, {})[frame.path] = frame
-        for counter, label in zip(self._labels, coordinate, strict=True):
+        for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
             counter[label] += 1
+            self._fields.setdefault((axis, label), fields or {})
+        if not coordinate[_Z]:
+            self._flat[coordinate[_C]] += 1
         return None
 
     def discard(self, path: Path) -> Coordinate | None:
@@ -82,49 +176,91 @@ class ImageSequence:
         del alike[path]
         if not alike:
             del self._formats[frame.info.format_text]
-        for counter, label in zip(self._labels, coordinate, strict=True):
+        counters = [*zip(self._labels, coordinate, strict=True)]
+        if not coordinate[_Z]:
+            counters.append((self._flat, coordinate[_C]))
+        for counter, label in counters:
             counter[label] -= 1
             if not counter[label]:
                 del counter[label]
         return coordinate
 
+    def fields(self, axis: str, label: str) -> Mapping[str, str]:
+        """Return what the name of a frame tells that has a label on an axis."""
+        return self._fields.get((axis, label), {})
+
+    def seen(self, axis: str) -> int:
+        """Return how many points of an axis were seen, 1 for an axis that names do not have."""
+        counter = self._labels[AXES.index(axis)]
+        without = axis == "z" and "" in counter and len(counter) > 1
+        return max(len(counter) - without, 1)
+
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """Return the ordered labels of each axis (t, p, z, c) that are known so far.
 
-        An axis that the names do not have has one empty label.
+        An axis that the names do not have has one empty label; so has no other axis, where names
+        of some channels leave Z out.
         """
-        return tuple(
-            ordered_labels(counter or ("",), self.layout.sizes.get(axis))
-            for axis, counter in zip(AXES, self._labels, strict=True)
-        )
+        found = []
+        for axis, counter in zip(AXES, self._labels, strict=True):
+            seen = set(counter) or {""}
+            if axis == "z" and len(seen) > 1:
+                seen.discard("")
+            found.append(ordered_labels(seen, expected_labels(self, axis, seen)))
+        return tuple(found)
 
     def sizes(self) -> tuple[int, ...]:
         """Return how many labels each axis (t, p, z, c) is expected to have."""
-        inside = () if self.layout.page_count is None else (self.layout.pages,)
         return tuple(
             self.layout.sizes[axis].count
-            if axis in self.layout.sizes and axis not in inside
-            else max(len(counter), 1)
-            for axis, counter in zip(AXES, self._labels, strict=True)
+            if axis in self.layout.sizes and axis in self.layout.axes
+            else max(planned_size(self, axis) or 1, self.seen(axis))
+            for axis in AXES
         )
+
+    def planes(self, channel: str) -> int:
+        """Return how many files the Z planes of a channel are, by its label."""
+        full = self.sizes()[_Z]
+        stated = self.layout.planes.get(channel, self.told.planes.get(channel))
+        if stated is not None and "z" in self.layout.axes:
+            return min(stated, full)
+        is_flat = self._flat[channel] == self._labels[_C][channel] > 0
+        return 1 if is_flat else full
+
+    @property
+    def channel_labels(self) -> tuple[str, ...]:
+        """Labels of the channels that were seen, in no order."""
+        return tuple(self._labels[_C])
+
+    @property
+    def has_projections(self) -> bool:
+        """Whether channels with Z in their names have frames without it, too."""
+        counts = self._labels[_C]
+        return any(self._flat[channel] < counts[channel] for channel in self._flat)
 
     @property
     def expected(self) -> int:
         """Frames of the whole sequence."""
-        return math.prod(self.sizes())
+        return completeness.expected_count(self)
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether it is known how many frames there will be."""
+        axes = self.layout.axes
+        return self._listed is not None or all(planned_size(self, axis) for axis in axes)
 
     @property
     def is_complete(self) -> bool:
         """Whether every coordinate has its frame."""
-        return len(self.frames) >= self.expected and not self.surplus()
+        return completeness.is_complete(self) and not self.surplus()
 
     def surplus(self) -> str:
         """Return what contradicts the layout's axis sizes; empty when nothing does."""
         for axis, counter in zip(AXES, self._labels, strict=True):
             size = self.layout.sizes.get(axis)
-            if size is None or axis not in self.layout.pattern.fields:
+            if size is None or axis not in self.layout.axes:
                 continue
-            if len(counter) > size.count:
+            if self.seen(axis) > size.count:
                 return (
                     f"axis {axis} has {len(counter)} values ({_shown(counter)}),"
                     f" the layout says {size.count}"
@@ -136,16 +272,11 @@ class ImageSequence:
 
     def missing(self) -> list[str]:
         """Return a line for each missing frame, or for axis values of which nothing was seen."""
-        labels = self.labels()
-        lines = [
-            f"{size - len(known)} of {size} values of {axis}"
-            for axis, known, size in zip(AXES, labels, self.sizes(), strict=True)
-            if len(known) < size
-        ]
-        for t, p, z, c in itertools.product(*labels):
-            if (t, p, z, c) not in self.frames:
-                lines.append(describe((t, p, z, c)))
-        return lines
+        return completeness.missing_lines(self)
+
+    def trimmed(self) -> ImageSequence | None:
+        """Return the time points before the first that lacks something; None without any."""
+        return completeness.trimmed(self)
 
     def mismatched(self) -> list[FrameFile]:
         """Return the frames whose size or dtype differs from that of most others.
@@ -181,25 +312,18 @@ class ImageSequence:
         Raises
         ------
         LayoutError
-            If frames are missing and may not, or planes in the files have no place.
+            If frames are missing and may not, planes in the files have no place, or channels
+            differ in their Z planes and get files of their own.
         FrameMismatch
             If files differ in size or dtype.
         """
-        if not allow_missing and not self.is_complete:
-            raise LayoutError(f"sequence {self.title} is not complete")
-        return join_files(
-            self.frames, self.labels(), pages=self.layout.pages, joined=self.layout.joined
-        )
+        parts = parts_of(self, allow_missing=allow_missing)
+        if len(parts) > 1:
+            raise LayoutError(f"sequence {self.title} is {len(parts)} files, by their Z planes")
+        return parts[0].grid
 
 
 def _shown(labels: Iterable[str]) -> str:
     """Return the first labels for a message."""
-    ordered = ordered_labels(labels, None)
+    ordered = ordered_labels(labels)
     return ", ".join(ordered[:12]) + (", ..." if len(ordered) > 12 else "")
-
-
-def describe(coordinate: Coordinate) -> str:
-    """Return a coordinate for messages, like ``t=3 p=1 c=DAPI``."""
-    return " ".join(
-        f"{axis}={label}" for axis, label in zip(AXES, coordinate, strict=True) if label
-    )

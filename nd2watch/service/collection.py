@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nd2watch.experiment import Coordinate
+    from nd2watch.sidecars import Sidecar
+    from nd2watch.sources import FrameFile
 
 State = Literal["collecting", "queued", "published", "failed"]
 
@@ -41,6 +43,20 @@ class Collection:
         Frames that were reported to differ from the others.
     files : set of Path
         Usable files in the folder that are its own.
+    folders : set of Path
+        Folders of its files.
+    sidecars : tuple of Path
+        Files that tell of it.
+    marker : Path, optional
+        Marker of its end.
+    is_followed : bool
+        The next sequence was started after its last frame.
+    first_ns, last_ns : int
+        Earliest and latest time at which one of its files was changed, ns.
+    longest_pause_s : float
+        Longest time between two of its frames, s.
+    known_version : int
+        Version of the companions by which it was told last; -1 when it is to be told again.
     late : int
         Frames that came after it was published.
     attempts : int
@@ -60,6 +76,14 @@ class Collection:
     blocked_by: Path | None = None
     differing: set[Path] = field(default_factory=set)
     files: set[Path] = field(default_factory=set)
+    folders: set[Path] = field(default_factory=set)
+    sidecars: tuple[Path, ...] = ()
+    marker: Path | None = None
+    is_followed: bool = False
+    first_ns: int = 0
+    last_ns: int = 0
+    longest_pause_s: float = 0.0
+    known_version: int = -1
     late: int = 0
     attempts: int = 0
     retry_at: float = 0.0
@@ -74,9 +98,23 @@ class Collection:
         """Whether it cannot go on by more frames alone."""
         return self.state == "failed" or bool(self.rivals or self.sequence.surplus())
 
-    def is_ready(self, now: float) -> bool:
-        """Return whether it can be converted now."""
-        return self.state == "collecting" and now >= self.retry_at and self.is_whole
+    def note(self, frame: FrameFile, now: float) -> None:
+        """Note that a frame came."""
+        self.files.add(frame.path)
+        if frame.path.parent not in self.folders:
+            self.folders.add(frame.path.parent)
+            self.known_version = -1
+        if self.first_ns:
+            self.longest_pause_s = max(self.longest_pause_s, now - self.progressed)
+        changed_ns = frame.key.mtime_ns
+        self.first_ns = min(self.first_ns or changed_ns, changed_ns)
+        self.last_ns = max(self.last_ns, changed_ns)
+        self.progressed = now
+        self.stall_reported = False
+
+    def tell(self, told: Sidecar, root: Path) -> None:
+        """Take what its sidecars tell."""
+        self.sequence = self.sequence.with_told(told, root)
 
     def discard(self, path: Path) -> list[Path]:
         """Take a file out, and return the doubles that may have its place now."""

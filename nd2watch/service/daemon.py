@@ -213,9 +213,9 @@ class Daemon:
         for intake in self._intakes.values():
             until = self._clock.monotonic() + _LONGEST_TURN_S
             intake.advance(patient=not self._once, enough=self._is_later(until))
-            for collection in intake.ready():
+            for collection, extent in intake.ready():
                 if not self._stopping:
-                    self._dispatcher.submit(intake, collection)
+                    self._dispatcher.submit(intake, collection, extent)
             if not self._once:
                 intake.report_stalled()
         self._report_health()
@@ -290,7 +290,7 @@ class Daemon:
 
     def _is_done(self) -> bool:
         """Return whether nothing that was found waits for anything."""
-        waiting = any(intake.unsettled for intake in self._intakes.values())
+        waiting = any(intake.is_waiting for intake in self._intakes.values())
         return not waiting and not self._dispatcher.running
 
     def _end(self) -> None:

@@ -6,9 +6,9 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.convert import plan_conversion
+from nd2watch.convert import plan_files
 from nd2watch.errors import Nd2WatchError, SourceError
-from nd2watch.service.worker import Job, Outcome, run_job
+from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.convert.files import Extent
     from nd2watch.service.collection import Collection
     from nd2watch.service.intake import Intake
     from nd2watch.service.schedule import JobScheduler
+    from nd2watch.service.settings import Watch
 
 _FIRST_RETRY_S: Final = 5.0
 _MOST_DOUBLINGS: Final = 7
@@ -60,42 +62,52 @@ class Dispatcher:
         self._log = log
         self._stop = threading.Event()
         self._running: set[Path] = set()
+        self._jobs = 0
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     @property
     def running(self) -> int:
         """Conversions that wait or run."""
-        return len(self._running)
+        return self._jobs
 
-    def submit(self, intake: Intake, collection: Collection) -> None:
-        """Plan a complete sequence and queue its conversion."""
+    def submit(self, intake: Intake, collection: Collection, extent: Extent) -> None:
+        """Plan a sequence that has come to its end and queue its conversion.
+
+        Parameters
+        ----------
+        intake : Intake
+            Where it lives.
+        collection : Collection
+            The sequence.
+        extent : {"whole", "trim", "fill"}
+            What of it is converted.
+        """
         sequence = collection.sequence
-        watch = intake.watch
         try:
-            output = self.output_folder / watch.output_name.path(sequence.key, watch.name)
-            if output in self._running:
-                return
-            plan = plan_conversion(sequence)
+            job = plan_job(intake.watch, collection, extent, self.output_folder)
         except Nd2WatchError as error:
             collection.state = "failed"
             self.failed += 1
             self._log.error(
-                "sequence_refused", watch=watch.name, sequence=sequence.title, reason=str(error)
+                "sequence_refused",
+                watch=intake.watch.name,
+                sequence=sequence.title,
+                reason=str(error),
             )
             return
+        outputs = {file.path for file in job.files}
+        if outputs & self._running:
+            return
         collection.state = "queued"
-        job = Job(watch=watch.name, key=sequence.key, plan=plan, output=output)
-        self._running.add(output)
-        self._log.info(
-            "sequence_complete",
-            watch=watch.name,
-            sequence=sequence.title,
-            frames=len(sequence),
-            output=output,
-        )
-        for assumption in plan.assumptions:
-            self._log.info("assumed", watch=watch.name, sequence=sequence.title, reason=assumption)
-        self._scheduler.convert(f"convert {output}", lambda: self._run(job))
+        self._running |= outputs
+        self._jobs += 1
+        log = self._log.bind(watch=job.watch, sequence=sequence.title)
+        event = "sequence_complete" if extent == "whole" else "sequence_converted_incomplete"
+        level = log.info if extent == "whole" else log.warning
+        level(event, frames=len(sequence), output=job.output)
+        for assumption in dict.fromkeys(a for file in job.files for a in file.plan.assumptions):
+            log.info("assumed", reason=assumption)
+        self._scheduler.convert(f"convert {job.output}", lambda: self._run(job))
 
     def _run(self, job: Job) -> None:
         """Carry out a job on a worker's thread."""
@@ -122,7 +134,8 @@ class Dispatcher:
         """
         while not self._outcomes.empty():
             outcome = self._outcomes.get()
-            self._running.discard(outcome.job.output)
+            self._running -= {file.path for file in outcome.job.files}
+            self._jobs -= 1
             intake = intakes.get(outcome.job.watch)
             collection = intake.collections.get(outcome.job.key) if intake else None
             self._report(outcome)
@@ -132,13 +145,15 @@ class Dispatcher:
 
     def _report(self, outcome: Outcome) -> None:
         """Count and log an outcome."""
-        log = self._log.bind(
-            watch=outcome.job.watch, sequence=outcome.job.plan.title, output=outcome.job.output
-        )
+        log = self._log.bind(watch=outcome.job.watch, sequence=outcome.job.title)
+        for result in outcome.results:
+            log.info(
+                "published", output=result.output, frames=result.frame_count, bytes=result.size
+            )
+        log = log.bind(output=outcome.output or outcome.job.output)
         reason = str(outcome.error)
-        if outcome.end == "published" and outcome.result is not None:
+        if outcome.end == "published":
             self.published += 1
-            log.info("published", frames=outcome.result.frame_count, bytes=outcome.result.size)
         elif outcome.end == "present":
             log.info("already_converted")
         elif outcome.end in ("changed", "cancelled"):
@@ -174,4 +189,33 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         intake.drop(collection, outcome.error.path, str(outcome.error))
     else:
         collection.state = "failed"
-        collection.blocked_by = outcome.job.output if outcome.end == "conflict" else None
+        collection.blocked_by = outcome.output if outcome.end == "conflict" else None
+
+
+def plan_job(watch: Watch, collection: Collection, extent: Extent, output_folder: Path) -> Job:
+    """Return the job that converts a sequence.
+
+    Parameters
+    ----------
+    watch : Watch
+        The watch of the sequence.
+    collection : Collection
+        The sequence.
+    extent : {"whole", "trim", "fill"}
+        What of it is converted.
+    output_folder : Path
+        Where ND2 files go.
+
+    Raises
+    ------
+    Nd2WatchError
+        As `plan_files` says.
+    """
+    sequence = collection.sequence
+    files = []
+    for file in plan_files(sequence, extent):
+        name = watch.output_name.path(
+            sequence.key, watch.name, file.plan.picture.started, file.part
+        )
+        files.append(OutputFile(plan=file.plan, path=output_folder / name))
+    return Job(watch=watch.name, key=sequence.key, files=tuple(files))

@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
-from nd2watch.experiment import ImageSequence, describe
+from nd2watch.experiment import Companions, ImageSequence, describe
 from nd2watch.service.collection import Collection
+from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
     from nd2watch.clock import Clock
     from nd2watch.config import ServiceConfig
+    from nd2watch.convert.files import Extent
     from nd2watch.experiment import Coordinate, FrameName, SequenceKey
     from nd2watch.service.settings import Watch
 
-_SHOWN_MISSING: Final = 10
 _RARE: Final = 20
 _ZERO_TAIL_WAIT: Final = 4.0
 """A frame that ends in zeros may be preallocated: it is looked at again after so many times the
@@ -67,6 +68,14 @@ class Intake:
         self._log = log.bind(watch=watch.name)
         self._limited = LimitedLog(self._log, clock)
         self._settling = SettlingFiles(service.settle_s, clock)
+        completion = watch.completion
+        self._companions = Companions(
+            root=watch.root, sidecars=watch.sidecars, marker=completion.marker
+        )
+        self._readiness = Readiness(
+            self.collections, self._companions, completion, service.stalled_s,
+            self._settling.has, clock, self._log,
+        )  # fmt: skip
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
         self._unreadable: set[Path] = set()
@@ -78,8 +87,14 @@ class Intake:
         return len(self._settling)
 
     def next_due(self) -> float | None:
-        """Return when the next file wants to be looked at, monotonic seconds."""
-        return self._settling.next_due()
+        """Return when a file or sequence wants to be looked at, monotonic seconds."""
+        dues = (self._settling.next_due(), self._readiness.next_change())
+        return min((due for due in dues if due is not None), default=None)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether files or sequences may come further by themselves."""
+        return bool(self._settling) or self._readiness.next_change() is not None
 
     def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.
@@ -121,6 +136,9 @@ class Intake:
         known = self._known.get(path)
         if key is not None and known == key:
             return
+        if self._is_companion(path):
+            self._notice_companion(path, key)
+            return
         name = self._parse(path)
         if name is None:
             return
@@ -135,9 +153,46 @@ class Intake:
         else:
             self._settling.forget(path)
 
+    def _is_companion(self, path: Path) -> bool:
+        """Return whether a file is a sidecar or marker; what has a frame's name is a frame."""
+        name = path.name
+        if not (self._companions.is_sidecar(name) or self._companions.is_marker(name)):
+            return False
+        return not self.watch.layout.matches(path.relative_to(self.watch.root))
+
+    def _notice_companion(self, path: Path, key: FileKey | None) -> None:
+        """Look at a sidecar or marker that is new, changed or gone."""
+        if key is None:
+            self._companions.lost(path)
+            self._settling.forget(path)
+            self._known.pop(path, None)
+            return
+        self._companions.found(path)
+        if self._companions.is_sidecar(path.name):
+            self._settling.observe(path, key)
+        else:
+            self._known[path] = key
+
+    def _read_sidecar(self, path: Path, key: FileKey) -> None:
+        """Read a settled sidecar; one that cannot be understood is read again when it changes."""
+        try:
+            read = self._companions.read(path)
+        except OSError as error:
+            if self._settling.postpone(path)[0] == 1:
+                self._tell("warning", "sidecar_not_read", path, reason=str(error))
+            return
+        except SourceError as error:
+            self._tell("warning", "sidecar_not_read", path, reason=str(error))
+        else:
+            if read != key:
+                self._settling.observe(path, read)
+                return
+        self._settling.forget(path)
+        self._known[path] = key
+
     def _parse(self, path: Path) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
-        if self.watch.layout.is_ignored(path.name):
+        if self.watch.layout.is_ignored(path.relative_to(self.watch.root)):
             return None
         try:
             return self.watch.layout.parse(path.relative_to(self.watch.root))
@@ -199,6 +254,8 @@ class Intake:
                 key = last  # opening it will tell why
             if key is None:
                 self._settling.forget(path)
+            elif key == last and self._is_companion(path):
+                self._read_sidecar(path, key)
             elif key == last:
                 self._open(path, key, patient=patient)
             elif patient or self._settling.age(path) < self._service.give_up_s:
@@ -247,7 +304,7 @@ class Intake:
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self._known[frame.path] = frame.key
-        collection.files.add(frame.path)
+        collection.note(frame, self._clock.monotonic())
         if collection.state == "published":
             collection.late += 1
             self._tell(
@@ -258,9 +315,10 @@ class Intake:
                 reason="its sequence is published already; the ND2 file stays as it is",
             )
             return
-        present = collection.sequence.add(name.coordinate, frame)
-        collection.progressed = self._clock.monotonic()
-        collection.stall_reported = False
+        layout = collection.sequence.layout
+        if layout is not self.watch.layout:  # its sidecar tells what the fields are
+            name = layout.parse(frame.path.relative_to(self.watch.root))
+        present = collection.sequence.add(name.coordinate, frame, name.fields)
         if collection.state == "failed":
             collection.reopen()
         if present is not None:
@@ -321,10 +379,9 @@ class Intake:
             self.refuse(path, frame.key, reason)
         collection.reopen()
 
-    def ready(self) -> list[Collection]:
-        """Return the sequences that can be converted now."""
-        now = self._clock.monotonic()
-        return [c for c in self.collections.values() if c.is_ready(now)]
+    def ready(self) -> list[tuple[Collection, Extent]]:
+        """Return the sequences that can be converted now, and what of them."""
+        return list(self._readiness.ready())
 
     def _tell(self, level: str, event: str, path: Path, **fields: object) -> None:
         """Log an event about a file, so many a minute of its folder."""
@@ -338,26 +395,5 @@ class Intake:
         all_open : bool, default False
             Log every open sequence, however young.
         """
-        now = self._clock.monotonic()
         self._limited.flush(everything=all_open)
-        for collection in self.collections.values():
-            idle = now - collection.progressed >= self._service.stalled_s
-            if collection.state != "collecting" or collection.is_whole:
-                continue
-            if not all_open and (collection.stall_reported or not idle):
-                continue
-            collection.stall_reported = True
-            missing = collection.sequence.missing()
-            further = {
-                "more_missing": max(len(missing) - _SHOWN_MISSING, 0),
-                "conflicts": sorted(collection.rivals)[:_SHOWN_MISSING],
-                "surplus": collection.sequence.surplus(),
-            }
-            self._log.warning(
-                "sequence_incomplete",
-                sequence=collection.sequence.title,
-                found=len(collection.sequence),
-                expected=collection.sequence.expected,
-                missing=missing[:_SHOWN_MISSING],
-                **{name: value for name, value in further.items() if value},
-            )
+        self._readiness.report_stalled(all_open=all_open)

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from nd2watch.config import ChannelConfig, faulty, load_config
-from nd2watch.errors import Nd2WatchError
-from nd2watch.experiment import (
-    AXES,
-    TEMPORARY_NAMES,
-    AxisSize,
-    Calibration,
-    Layout,
-    OutputName,
-    compile_pattern,
-    compile_regex,
-)
-from nd2watch.nd2 import Channel, Picture, display_color
+from nd2watch.config import faulty, load_config
+from nd2watch.errors import LayoutError, Nd2WatchError
+from nd2watch.experiment import OutputName, SidecarNames
+from nd2watch.layouts import layout_of
+from nd2watch.service.completion import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from nd2watch.config import AxesConfig, ServiceConfig, WatchConfig
-    from nd2watch.experiment import NamePattern
-
-_Made = TypeVar("_Made")
+    from nd2watch.config import ServiceConfig, WatchConfig
+    from nd2watch.experiment import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +34,18 @@ class Watch:
         How its files form sequences.
     output_name : OutputName
         Template of output names.
+    completion : Completion
+        When sequences are complete, and what becomes of those that are not.
+    sidecars : SidecarNames, optional
+        Which files tell of the frames.
     """
 
     name: str
     root: Path
     layout: Layout
     output_name: OutputName
+    completion: Completion = field(default_factory=Completion)
+    sidecars: SidecarNames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,86 +94,57 @@ def load_settings(path: Path) -> ServiceSettings:
 def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:
     """Return the value of a watch section, or note why it cannot be."""
 
-    def attempt(key: str, make: Callable[[], _Made]) -> _Made | None:
-        try:
-            return make()
-        except Nd2WatchError as error:
-            faults.append(f"{where}.{key}: {error}")
-            return None
+    def fault(key: str, error: Nd2WatchError) -> None:
+        faults.append(f"{where}.{key}: {error}")
 
-    pattern = attempt("regex" if watch.regex else "pattern", lambda: _pattern(watch))
-    channels = attempt("axes.c", lambda: channels_of(watch.axes.c))
-    sizes = attempt("axes", lambda: sizes_of(watch.axes))
-    output_name = attempt("output", lambda: OutputName(template=watch.output))
-    if pattern is None or channels is None or sizes is None or output_name is None:
+    layout = layout_of(watch, fault)
+    try:
+        output_name = OutputName(template=watch.output)
+        if layout is not None:
+            output_name.check(layout.key_fields)
+    except Nd2WatchError as error:
+        fault("output", error)
         return None
-    layout = attempt(
-        "axes",
-        lambda: Layout(
-            pattern=pattern,
-            sizes=sizes,
-            channels=channels,
-            sequence_fields=None if watch.sequence is None else tuple(watch.sequence),
-            ignore=(*TEMPORARY_NAMES, *watch.ignore),
-            calibration=Calibration(**dict(watch.calibration)),
-            pages=watch.pages,
-        ),
-    )
     if layout is None:
         return None
-    if layout.unsized_axes:
+    ends = set(watch.complete.rules) - {"counts"}
+    if layout.unsized_axes and not ends and watch.sidecar is None:
         faults.append(
             f"{where}.axes: give the size of {', '.join(layout.unsized_axes)};"
-            " a sequence is complete when all of its frames are there"
+            " a sequence is complete when all of its frames are there, or by another of"
+            " complete.rules"
         )
-    empty = tuple((name, "") for name in layout.key_fields)
-    attempt("output", lambda: output_name.path(empty, watch.name))
-    return Watch(name=watch.name, root=watch.folder, layout=layout, output_name=output_name)
-
-
-def _pattern(watch: WatchConfig) -> NamePattern:
-    """Return the compiled pattern."""
-    if watch.regex is not None:
-        return compile_regex(watch.regex)
-    words = isinstance(watch.axes.p, list) and not all(p.isdecimal() for p in watch.axes.p)
-    return compile_pattern(watch.pattern or "", ("p",) if words else ())
-
-
-def sizes_of(axes: AxesConfig) -> dict[str, AxisSize]:
-    """Return the size of each axis that is given."""
-    sizes: dict[str, AxisSize] = {}
-    for axis in AXES:
-        value = getattr(axes, axis)
-        if isinstance(value, int):
-            sizes[axis] = AxisSize(count=value)
-        elif value is not None:
-            labels = tuple(_label(entry) for entry in value)
-            sizes[axis] = AxisSize(count=len(labels), labels=labels)
-    return sizes
-
-
-def channels_of(value: int | Iterable[str | ChannelConfig] | None) -> tuple[Channel, ...]:
-    """Return the channels that are listed by name, none when only their number is given."""
-    if value is None or isinstance(value, int):
-        return ()
-    entries = [ChannelConfig(name=entry) if isinstance(entry, str) else entry for entry in value]
-    channels = tuple(
-        Channel(
-            name=entry.name,
-            color=_color(entry, display_color(index, len(entries))),
-            excitation_nm=entry.excitation_nm,
-            emission_nm=entry.emission_nm,
-        )
-        for index, entry in enumerate(entries)
+    return Watch(
+        name=watch.name,
+        root=watch.folder,
+        layout=layout,
+        output_name=output_name,
+        completion=_completion(watch, layout, fault),
+        sidecars=None
+        if watch.sidecar is None
+        else SidecarNames(kind=watch.sidecar.kind, files=tuple(watch.sidecar.files)),
     )
-    return Picture(channels=channels).channels
 
 
-def _color(entry: ChannelConfig, default: int) -> int:
-    """Return a channel's colour as 0xRRGGBB."""
-    return default if entry.color is None else int(entry.color[1:], 16)
-
-
-def _label(entry: str | ChannelConfig) -> str:
-    """Return how a position or channel is written in file names."""
-    return entry if isinstance(entry, str) else entry.label or entry.name
+def _completion(
+    watch: WatchConfig, layout: Layout, fault: Callable[[str, Nd2WatchError], None]
+) -> Completion:
+    """Return when sequences are complete, and note what cannot be meant."""
+    told = watch.complete
+    if "sidecar" in told.rules and watch.sidecar is None:
+        fault("complete.rules", LayoutError('"sidecar" needs a sidecar; name its kind and files'))
+    unknown = set(re.findall(r"{(\w+)}", told.marker)) - set(layout.key_fields)
+    if unknown:
+        known = ", ".join(layout.key_fields)
+        fault(
+            "complete.marker",
+            LayoutError(f"{', '.join(sorted(unknown))} is not known; sequences have {known}"),
+        )
+    return Completion(
+        rules=tuple(told.rules),
+        needs_all=told.need == "all",
+        marker=told.marker,
+        quiet_s=told.quiet_s,
+        action=watch.incomplete.action,
+        deadline_s=watch.incomplete.deadline_s,
+    )

@@ -48,6 +48,10 @@ class SettlingFiles:
     def __len__(self) -> int:
         return len(self._files)
 
+    def has(self, path: Path) -> bool:
+        """Return whether a file is waited for."""
+        return path in self._files
+
     def observe(self, path: Path, key: FileKey) -> None:
         """Note how a file looks; a difference to the last look starts its quiet time anew."""
         now = self._clock.monotonic()

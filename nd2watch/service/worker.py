@@ -26,6 +26,22 @@ End = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """One file to write.
+
+    Attributes
+    ----------
+    plan : ConversionPlan
+        What to write.
+    path : Path
+        Where to.
+    """
+
+    plan: ConversionPlan
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One sequence to convert.
 
@@ -35,16 +51,23 @@ class Job:
         Name of its watch.
     key : SequenceKey
         Its key there.
-    plan : ConversionPlan
-        What to write.
-    output : Path
-        Where to.
+    files : tuple of OutputFile
+        What to write, the main file first.
     """
 
     watch: str
     key: SequenceKey
-    plan: ConversionPlan
-    output: Path
+    files: tuple[OutputFile, ...]
+
+    @property
+    def title(self) -> str:
+        """The sequence's name for messages."""
+        return self.files[0].plan.title
+
+    @property
+    def output(self) -> Path:
+        """The main file."""
+        return self.files[0].path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +79,23 @@ class Outcome:
     job : Job
         The job.
     end : str
-        "published"; "present": the output was there, with this content; "conflict": with
+        "published"; "present": all outputs were there, with this content; "conflict": with
         another; "changed": a source changed, look at the sequence again; "unreadable": a source
         cannot be decoded; "blocked": disk full, no permission and the like, try again later;
         "cancelled"; or "failed".
-    result : ConversionResult, optional
-        Of a published file.
+    results : tuple of ConversionResult
+        Of the files that were published.
     error : Exception, optional
-        Why it was not published.
+        Why it was not published, or not all of it.
+    output : Path, optional
+        The file that was to be written then.
     """
 
     job: Job
     end: End
-    result: ConversionResult | None = None
+    results: tuple[ConversionResult, ...] = ()
     error: Exception | None = None
+    output: Path | None = None
 
 
 def run_job(
@@ -86,25 +112,29 @@ def run_job(
     progress : callable
         Called with frames done and all frames.
     """
-    try:
-        if cancelled():
-            return Outcome(job=job, end="cancelled")
-        if job.output.exists():
-            return _outcome_of_existing(job, cancelled)
-        result = convert(job.plan, job.output, progress=progress, cancelled=cancelled)
-    except Exception as error:  # the rim of the worker: the service must live on
-        return Outcome(job=job, end=_end_of(error), error=error)
-    return Outcome(job=job, end="published", result=result)
+    results: list[ConversionResult] = []
+    for file in job.files:
+        try:
+            if cancelled():
+                return Outcome(job=job, end="cancelled", results=tuple(results))
+            if file.path.exists():
+                _check_existing(file, cancelled)
+            else:
+                results.append(
+                    convert(file.plan, file.path, progress=progress, cancelled=cancelled)
+                )
+        except Exception as error:  # the rim of the worker: the service must live on
+            end = _end_of(error)
+            return Outcome(job=job, end=end, results=tuple(results), error=error, output=file.path)
+    return Outcome(job=job, end="published" if results else "present", results=tuple(results))
 
 
-def _outcome_of_existing(job: Job, cancelled: Callable[[], bool]) -> Outcome:
-    """Tell whether an existing output is what this job would write."""
-    if holds_sequence(job.output, job.plan, cancelled):
-        return Outcome(job=job, end="present")
-    error = OutputExists(
-        f"{job.output} exists and holds something else; move it away or change the output name"
-    )
-    return Outcome(job=job, end="conflict", error=error)
+def _check_existing(file: OutputFile, cancelled: Callable[[], bool]) -> None:
+    """Refuse an existing output that is not what would be written."""
+    if not holds_sequence(file.path, file.plan, cancelled):
+        raise OutputExists(
+            f"{file.path} exists and holds something else; move it away or change the output name"
+        )
 
 
 def _end_of(error: Exception) -> End:

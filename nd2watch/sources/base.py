@@ -290,15 +290,18 @@ class SourcePlane:
         The file.
     index : int
         Number of the plane in it.
+    is_repeated : bool
+        It stands for planes that were not taken, so that it tells nothing of these.
     """
 
     file: FrameFile
     index: int = 0
+    is_repeated: bool = False
 
     @property
     def info(self) -> PlaneInfo:
         """What the file tells of the plane."""
-        return self.file.info.plane(self.index)
+        return _UNKNOWN_PLANE if self.is_repeated else self.file.info.plane(self.index)
 
     @property
     def acquired(self) -> datetime | None:

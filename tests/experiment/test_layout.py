@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern, compile_regex
 from nd2watch.experiment.axes import natural_key, ordered_labels, plain_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nd2watch.experiment import NamePattern
 
 PATTERN = compile_pattern("{sample}_t{t}_xy{p}_z{z}_c{c}.tif")
 
@@ -78,6 +84,20 @@ def test_a_layout_that_does_not_fit_its_pattern_is_refused(
         Layout(pattern=pattern, sizes=sizes, sequence_fields=fields)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (compile_pattern(""), "names none of the axes"),
+        (compile_pattern("{x}.tif"), "names none of the axes t, p, z, c; write {t}"),
+        (compile_regex(r"t(\d+)\.tif"), r"names none of the axes .* \(\?P<t>"),
+    ],
+    ids=["empty", "no axis", "no named group"],
+)
+def test_names_without_an_axis_are_refused(pattern: NamePattern, message: str) -> None:
+    with pytest.raises(LayoutError, match=message):
+        Layout(pattern=pattern)
+
+
 def test_an_axis_of_one_needs_no_field() -> None:
     value = layout("{t}.tif", z=AxisSize(count=1), t=AxisSize(count=3))
     assert value.unsized_axes == ()
@@ -108,13 +128,13 @@ def test_sizes_do_not_follow_the_callers_dictionary() -> None:
     ],
 )
 def test_temporary_names_are_passed_over(name: str, ignored: bool) -> None:
-    assert Layout(pattern=PATTERN).is_ignored(name) is ignored
+    assert Layout(pattern=PATTERN).is_ignored(PurePosixPath(name)) is ignored
 
 
 def test_names_to_pass_over_can_be_chosen() -> None:
     value = Layout(pattern=PATTERN, ignore=("*_thumb*",))
-    assert value.is_ignored("a_thumb1.tif")
-    assert not value.is_ignored(".hidden.tif")
+    assert value.is_ignored(PurePosixPath("a_thumb1.tif"))
+    assert not value.is_ignored(PurePosixPath(".hidden.tif"))
 
 
 CHANNELS = AxisSize(count=2, labels=("TRITC", "DAPI"))
@@ -158,23 +178,23 @@ def test_a_physical_size_that_is_not_above_0_is_refused(name: str, value: float)
 
 
 @pytest.mark.parametrize(
-    ("seen", "size", "expected"),
+    ("seen", "labels", "expected"),
     [
-        pytest.param(["2", "0", "1"], None, ("0", "1", "2"), id="from 0"),
-        pytest.param(["10", "9", "1"], None, ("1", "9", "10"), id="gaps and two digits"),
-        pytest.param(["1005", "1000"], None, ("1000", "1005"), id="another base"),
-        pytest.param(["t10", "t9"], None, ("t9", "t10"), id="numbers in words"),
-        pytest.param(["b", "a", "1"], None, ("1", "a", "b"), id="numbers before words"),
-        pytest.param(["DAPI"], CHANNELS, ("TRITC", "DAPI"), id="listed order"),
-        pytest.param(["DAPI", "TRITC"], CHANNELS, ("TRITC", "DAPI"), id="all listed"),
-        pytest.param(["2", "1"], CHANNELS, ("1", "2"), id="numbers instead of listed names"),
-        pytest.param(["2", "1"], AxisSize(count=2), ("1", "2"), id="size without labels"),
+        pytest.param(["2", "0", "1"], [], ("0", "1", "2"), id="from 0"),
+        pytest.param(["10", "9", "1"], [], ("1", "9", "10"), id="gaps and two digits"),
+        pytest.param(["1005", "1000"], [], ("1000", "1005"), id="another base"),
+        pytest.param(["t10", "t9"], [], ("t9", "t10"), id="numbers in words"),
+        pytest.param(["b", "a", "1"], [], ("1", "a", "b"), id="numbers before words"),
+        pytest.param(["DAPI"], CHANNELS.labels, ("TRITC", "DAPI"), id="listed order"),
+        pytest.param(["DAPI", "TRITC"], CHANNELS.labels, ("TRITC", "DAPI"), id="all listed"),
+        pytest.param(["2", "1"], CHANNELS.labels, ("1", "2"), id="numbers instead of listed names"),
+        pytest.param(["2", "1"], [], ("1", "2"), id="nothing expected"),
     ],
 )
 def test_labels_are_put_in_order(
-    seen: list[str], size: AxisSize | None, expected: tuple[str, ...]
+    seen: list[str], labels: Sequence[str], expected: tuple[str, ...]
 ) -> None:
-    assert ordered_labels(seen, size) == expected
+    assert ordered_labels(seen, labels) == expected
 
 
 @pytest.mark.parametrize(

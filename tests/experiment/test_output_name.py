@@ -120,7 +120,7 @@ def test_a_template_that_is_not_safe_is_refused(template: str, message: str) -> 
 
 
 def test_a_field_that_the_sequence_lacks_is_refused() -> None:
-    with pytest.raises(LayoutError, match="uses well, x; the sequence has watch, folder, sample"):
+    with pytest.raises(LayoutError, match="uses well, x; the sequence has watch, date, folder, sample"):
         OutputName(template="{well}_{x}_{sample}").path(KEY, "scope")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nd2watch.convert import collect_folder, convert, plan_conversion
 from nd2watch.service.dispatch import act_on
-from nd2watch.service.worker import Job, Outcome, run_job
+from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 from nd2watch.sources import encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
 from tests.service.fakes import Bench
@@ -24,7 +24,8 @@ def make_job(tmp_path: Path) -> Job:
         write(tmp_path / "in", what)
     (sequence,) = collect_folder(tmp_path / "in", layout_of(what))
     plan = plan_conversion(sequence)
-    return Job(watch="w", key=sequence.key, plan=plan, output=tmp_path / "out" / "o.nd2")
+    file = OutputFile(plan=plan, path=tmp_path / "out" / "o.nd2")
+    return Job(watch="w", key=sequence.key, files=(file,))
 
 
 def run(job: Job) -> Outcome:
@@ -34,8 +35,8 @@ def run(job: Job) -> Outcome:
 def test_a_job_publishes_its_file(tmp_path: Path) -> None:
     outcome = run(make_job(tmp_path))
     assert outcome.end == "published"
-    assert outcome.result is not None
-    assert outcome.result.size == outcome.job.output.stat().st_size
+    (result,) = outcome.results
+    assert result.size == outcome.job.output.stat().st_size
 
 
 def test_a_second_run_finds_the_work_done(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_copied_frames_with_new_times_are_recognised_by_their_pixels(tmp_path: P
 def test_an_output_with_other_content_is_a_conflict_and_stays(tmp_path: Path, content: str) -> None:
     job = make_job(tmp_path)
     if content == "other pixels":
-        convert(job.plan, job.output)
+        convert(job.files[0].plan, job.output)
         (tmp_path / "in" / "img_t001_xy01_z001_cDAPI.tif").write_bytes(encode_frame(noise(4)))
     else:
         job.output.parent.mkdir()
@@ -94,7 +95,7 @@ def test_a_disk_that_stays_full_is_tried_again_for_ever(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "in", acquisition())
     write(bench.folder, acquisition())
     bench.settle()
-    (collection,) = bench.intake.ready()
+    ((collection, _),) = bench.intake.ready()
     outcome = Outcome(job=make_job(tmp_path), end="blocked", error=OSError(errno.ENOSPC, "full"))
     for _ in range(3000):
         act_on(outcome, bench.intake, collection, bench.now)

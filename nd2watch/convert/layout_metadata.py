@@ -1,0 +1,100 @@
+"""What a layout, the names of frames and sidecars state of a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from nd2watch.convert.stated import StatedMetadata
+from nd2watch.experiment import AXES, WELL_FIELD, Calibration, plate_for
+from nd2watch.experiment.told import channel_info
+from nd2watch.nd2 import Optics, Well, WellPlate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nd2watch.experiment import ImageSequence, SequencePart
+    from nd2watch.nd2 import Channel
+    from nd2watch.sidecars import Sidecar
+    from nd2watch.sources import ChannelInfo
+
+
+def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
+    """Return what is stated of one file of a sequence: by the layout, else by its sidecars.
+
+    Parameters
+    ----------
+    sequence : ImageSequence
+        The sequence.
+    part : SequencePart
+        The planes of the file.
+
+    Raises
+    ------
+    FormatError
+        If a well is not on the stated plate.
+    """
+    told, layout = sequence.told, sequence.layout
+    times, positions, _, _ = part.grid.labels
+    wells = _wells(sequence, positions)
+    return StatedMetadata(
+        calibration=_calibration(layout.calibration, told),
+        channels=_channels(sequence, part.channels),
+        channel_info=_channel_infos(sequence, part),
+        optics=Optics(**asdict(told.optics)),
+        started=told.started or layout.times.started(times),
+        well_plate=_plate(sequence, wells) if wells else None,
+        wells=wells,
+        label_times_ms=layout.times.times_ms(times),
+        have_one_start=bool(told.frames),
+        notes=part.notes,
+    )
+
+
+def _calibration(own: Calibration, told: Sidecar) -> Calibration:
+    """Return the sizes that the layout states, else those of the sidecars."""
+    return Calibration(
+        pixel_size_um=own.pixel_size_um or told.pixel_size_um,
+        z_step_um=own.z_step_um or told.z_step_um,
+        period_ms=own.period_ms or told.period_ms,
+    )
+
+
+def _channels(sequence: ImageSequence, labels: Sequence[str]) -> tuple[Channel, ...]:
+    """Return the stated channels that have these labels; none where they cannot be told apart."""
+    layout = sequence.layout
+    every = sequence.labels()[AXES.index("c")]
+    if not layout.channels or len(layout.channels) != len(every):
+        return layout.channels
+    by_label = dict(zip(every, layout.channels, strict=True))
+    return tuple(by_label[label] for label in labels)
+
+
+def _channel_infos(sequence: ImageSequence, part: SequencePart) -> Mapping[str, ChannelInfo]:
+    """Return what is told of channels, by the names that they have in the grid."""
+    infos = {
+        name: channel_info(sequence, label)
+        for name, label in zip(part.grid.labels[AXES.index("c")], part.channels, strict=False)
+    }
+    return {name: replace(info, optics=None) for name, info in infos.items() if info.name}
+
+
+def _wells(sequence: ImageSequence, positions: Sequence[str]) -> tuple[Well, ...]:
+    """Return the well of each position; none unless all have one."""
+    common = dict(sequence.key).get(WELL_FIELD, "")
+    names = [sequence.fields("p", label).get(WELL_FIELD, common) or common for label in positions]
+    if sequence.layout.wells is None or not all(names):
+        return ()
+    return tuple(map(Well.parse, names))
+
+
+def _plate(sequence: ImageSequence, wells: Sequence[Well]) -> WellPlate:
+    """Return the plate: the stated one, that of the sidecars, or the smallest usual one."""
+    stated, told = sequence.layout.plate, sequence.told
+    if stated is None and told.plate_rows is not None and told.plate_columns is not None:
+        name = told.plate_name or f"{told.plate_rows * told.plate_columns} Well Plate"
+        stated = WellPlate(name=name, rows=told.plate_rows, columns=told.plate_columns)
+    plate = stated or plate_for(wells)
+    for well in wells:
+        plate.check(well, f"a position of sequence {sequence.title}")
+    return plate

@@ -1,0 +1,158 @@
+"""What a sequence lacks, exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.experiment.axes import AXES, AXIS_NAMES, natural_key
+from nd2watch.sources import PAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from nd2watch.experiment.axes import Coordinate
+    from nd2watch.experiment.sequence import ImageSequence
+    from nd2watch.sources import FrameFile
+
+_INSIDE: Final = ("t", "z", "c")
+
+
+def expected_count(sequence: ImageSequence) -> int:
+    """Return how many frames the whole sequence has."""
+    if sequence.listed is not None:
+        return len(sequence.listed)
+    t, p, z, c = sequence.sizes()
+    if z == 1:
+        return t * p * c
+    seen = [sequence.planes(channel) for channel in sequence.channel_labels]
+    return t * p * (sum(seen) + z * max(c - len(seen), 0))
+
+
+def is_complete(sequence: ImageSequence) -> bool:
+    """Return whether every place that is expected has its frame, of all of its planes."""
+    if len(sequence) < expected_count(sequence):
+        return False
+    if sequence.listed is not None:
+        return all(place in sequence.frames for place in sequence.listed)
+    if is_ragged(sequence) and any(True for _ in _missing(sequence, sequence.labels())):
+        return False
+    return not _short_files(sequence)
+
+
+def is_ragged(sequence: ImageSequence) -> bool:
+    """Return whether frames are no plain grid: channels differ in Z, or have projections too."""
+    full = sequence.sizes()[AXES.index("z")]
+    if full == 1:
+        return False
+    return sequence.has_projections or any(
+        sequence.planes(channel) != full for channel in sequence.channel_labels
+    )
+
+
+def missing_lines(sequence: ImageSequence) -> list[str]:
+    """Return a line for each missing frame, or for axis values of which nothing was seen."""
+    short = _short_files(sequence)
+    if sequence.listed is not None:
+        absent = [place for place in sequence.listed if place not in sequence.frames]
+        return [describe(place) for place in sorted(absent, key=_in_order)] + short
+    labels = sequence.labels()
+    lines = [
+        f"{size - len(known)} of {size} values of {axis}"
+        for axis, known, size in zip(AXES, labels, sequence.sizes(), strict=True)
+        if len(known) < size
+    ]
+    return lines + [describe(place) for place in _missing(sequence, labels)] + short
+
+
+def trimmed(sequence: ImageSequence) -> ImageSequence | None:
+    """Return the time points before the first that lacks something; None without any."""
+    labels = sequence.labels()
+    absent = {place[0] for place in _absent(sequence, labels)}
+    whole = list(itertools.takewhile(lambda label: label not in absent, labels[0]))
+    if not whole or "t" not in sequence.layout.axes or _short_files(sequence):
+        return None
+    sizes = {axis: size for axis, size in sequence.layout.sizes.items() if axis != "t"}
+    shorter = type(sequence)(dataclasses.replace(sequence.layout, sizes=sizes), sequence.key)
+    planned = {axis: size for axis, size in sequence.told.sizes.items() if axis != "t"}
+    shorter.tell(dataclasses.replace(sequence.told, sizes=planned, files=()), sequence.root)
+    kept = set(whole)
+    for place, frame in sequence.frames.items():
+        if place[0] in kept:
+            fields = {**sequence.fields("c", place[3]), **sequence.fields("p", place[1])}
+            shorter.add(place, frame, fields)
+    return shorter
+
+
+def describe(coordinate: Coordinate) -> str:
+    """Return a coordinate for messages, like ``t=3 p=1 c=DAPI``."""
+    return " ".join(
+        f"{axis}={label}" for axis, label in zip(AXES, coordinate, strict=True) if label
+    )
+
+
+def _in_order(place: Coordinate) -> list[object]:
+    """Return a sorting key for places."""
+    return [natural_key(label) for label in place]
+
+
+def _absent(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> Iterator[Coordinate]:
+    """Yield the places that lack their frame."""
+    if sequence.listed is not None:
+        return (place for place in sequence.listed if place not in sequence.frames)
+    return _missing(sequence, labels)
+
+
+def _missing(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> Iterator[Coordinate]:
+    """Yield the places of the grid that lack their frame."""
+    ts, ps, zs, cs = labels
+    planes = {c: planes_of(sequence, c, zs) for c in cs}
+    for t, p, z, c in itertools.product(ts, ps, zs, cs):
+        if z in planes[c] and (t, p, z, c) not in sequence.frames:
+            yield t, p, z, c
+    for t, p, c in itertools.product(ts, ps, [c for c in cs if planes[c] == ("",)]):
+        if zs != ("",) and (t, p, "", c) not in sequence.frames:
+            yield t, p, "", c
+
+
+def planes_of(sequence: ImageSequence, channel: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels on Z of a channel, of those that the sequence has."""
+    count = sequence.planes(channel)
+    if count >= len(labels):
+        return tuple(labels)
+    own = {place[2] for place in sequence.frames if place[3] == channel}
+    if own == {""}:
+        return ("",)
+    return tuple([z for z in labels if z in own] or labels)[:count]
+
+
+def _short_files(sequence: ImageSequence) -> list[str]:
+    """Return a line for each file that has fewer planes than a sidecar tells, while it is open."""
+    told, inside = sequence.told, [a for a in _INSIDE if a not in sequence.layout.axes]
+    wanted = {axis: told.sizes[axis] for axis in inside if axis in told.sizes}
+    if not wanted or told.is_closed or sequence.layout.joined:
+        return []
+    lines = []
+    for place, frame in sequence.frames.items():
+        own = wanted if "z" not in wanted else _wanted_of(sequence, place, wanted)
+        lines += [
+            f"{describe(place)} has {found} of {count} {AXIS_NAMES[axis]}s".lstrip()
+            for axis, count in own.items()
+            if (found := _inside(frame, axis, sequence.layout.pages)) < count
+        ]
+    return lines
+
+
+def _wanted_of(
+    sequence: ImageSequence, place: Coordinate, wanted: Mapping[str, int]
+) -> Mapping[str, int]:
+    """Return the planes that the file of a place is to have on each axis."""
+    planes = sequence.layout.planes.get(place[3], sequence.told.planes.get(place[3], wanted["z"]))
+    return {**wanted, "z": min(planes, wanted["z"])}
+
+
+def _inside(frame: FrameFile, axis: str, pages: str | None) -> int:
+    """Return how many points of an axis a file has inside."""
+    sizes = frame.info.sizes
+    return sizes.get(PAGES, 1) if axis == pages and PAGES in sizes else sizes.get(axis, 1)

@@ -1,0 +1,58 @@
+"""What is planned of a sequence: the sizes of its axes, and the labels on them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from nd2watch.experiment.wells import WELL_FIELD
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence, Set
+
+    from nd2watch.experiment.sequence import ImageSequence
+
+
+def planned_size(sequence: ImageSequence, axis: str) -> int | None:
+    """Return how many points an axis of the names is to have, None when nothing tells it.
+
+    It is what the layout says, else what the sidecars tell, which is 1 for axes that names do not
+    have.
+    """
+    layout, told = sequence.layout, sequence.told
+    if axis not in layout.axes:
+        return 1
+    if axis in layout.sizes:
+        return layout.sizes[axis].count
+    if axis != "p" or layout.wells is None:
+        return told.sizes.get(axis)
+    fields = layout.fields_of(axis)
+    sites = told.sites if len(fields) > 1 or WELL_FIELD not in fields else 1
+    wells = len(told.wells) if WELL_FIELD in fields else 1
+    return None if sites is None or not wells else sites * wells
+
+
+def expected_labels(sequence: ImageSequence, axis: str, seen: Set[str]) -> Sequence[str]:
+    """Return the labels that an axis is expected to have, in order; none where that is open."""
+    layout, told = sequence.layout, sequence.told
+    size = layout.sizes.get(axis)
+    if size is not None and size.labels:
+        return size.labels
+    count = planned_size(sequence, axis)
+    if axis == "c" and seen <= told.channels.keys():
+        return _channels(sequence, seen, count)
+    if count is None or axis not in layout.first or axis not in layout.axes:
+        return ()
+    first, fields = layout.first[axis], layout.fields_of(axis)
+    if len(fields) == 1:
+        return [str(number) for number in range(first, first + count)]
+    if fields[0] != WELL_FIELD or len(fields) != 2 or not told.wells or not told.sites:
+        return ()
+    numbers = range(first, first + told.sites)
+    return [f"{well}_{number}" for well, number in itertools.product(told.wells, numbers)]
+
+
+def _channels(sequence: ImageSequence, seen: Collection[str], count: int | None) -> Sequence[str]:
+    """Return the labels of channels in the order of a sidecar, which may have several for each."""
+    known = list(sequence.told.channels)
+    return known if len(known) == count else [label for label in known if label in seen]

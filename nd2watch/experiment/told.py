@@ -1,0 +1,88 @@
+"""What sidecars, names and the layout tell of a frame, laid over what its own file tells."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from nd2watch.errors import LayoutError
+from nd2watch.sources import ChannelInfo, PlaneInfo
+
+if TYPE_CHECKING:
+    from nd2watch.experiment.axes import Coordinate
+    from nd2watch.experiment.sequence import ImageSequence
+    from nd2watch.sources import FrameFile
+
+_Info = TypeVar("_Info", ChannelInfo, PlaneInfo)
+
+
+def completed(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> FrameFile:
+    """Return a frame with all that is told of it; what its own file tells counts least.
+
+    Parameters
+    ----------
+    sequence : ImageSequence
+        Its sequence.
+    place : Coordinate
+        Its place there.
+    frame : FrameFile
+        The frame as its header shows it.
+    """
+    info, sizes = frame.info, frame.info.sizes
+    _, position, _, channel = place
+    told = channel_info(sequence, channel)
+    if "c" not in sizes and told != ChannelInfo():
+        own = info.channels[0] if info.channels else ChannelInfo()
+        info = replace(info, channels=(laid_over(own, told),))
+    if "p" not in sizes and (name := sequence.told.positions.get(position)):
+        info = replace(info, positions=(name,))
+    plane = _plane_info(sequence, place, frame)
+    if info.plane_count == 1 and plane != PlaneInfo():
+        info = replace(info, planes=(laid_over(info.plane(0), plane),))
+    return frame if info is frame.info else replace(frame, info=info)
+
+
+def channel_info(sequence: ImageSequence, label: str) -> ChannelInfo:
+    """Return what is told of a channel, by its label in the names of frames."""
+    told = sequence.told.channels.get(label, ChannelInfo())
+    field = sequence.layout.channel_name
+    name = sequence.fields("c", label).get(field, "") if field is not None else ""
+    return told if told.name or not name else replace(told, name=name)
+
+
+def laid_over(below: _Info, above: _Info) -> _Info:
+    """Return what one tells, with what it leaves out from the other."""
+    known = {
+        each.name: value
+        for each in fields(above)
+        if (value := getattr(above, each.name)) not in (None, "", ())
+    }
+    return replace(below, **known)
+
+
+def _plane_info(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> PlaneInfo:
+    """Return what sidecars tell of a frame, and where the grid of sites places it."""
+    told = sequence.told.frames.get(relative_path(sequence, frame)) or PlaneInfo()
+    if told.stage_um is not None or sequence.layout.site_grid is None:
+        return told
+    place_um = _grid_place_um(sequence, place[1])
+    return told if place_um is None else replace(told, stage_um=(*place_um, None))
+
+
+def relative_path(sequence: ImageSequence, frame: FrameFile) -> str:
+    """Return the path of a frame from the watched folder, with ``/``."""
+    root = sequence.root
+    return frame.path.relative_to(root).as_posix() if root is not None else frame.path.as_posix()
+
+
+def _grid_place_um(sequence: ImageSequence, position: str) -> tuple[float, float] | None:
+    """Return where the grid of sites places a position, um from its first site."""
+    grid, names = sequence.layout.site_grid, sequence.layout.fields_of("p")
+    number = sequence.fields("p", position).get(names[-1], "") if names else ""
+    if grid is None or not number.isdecimal():
+        return None
+    first = sequence.layout.first.get("p", 1)
+    try:
+        return grid.place_um(int(number) - first)
+    except LayoutError as error:
+        raise LayoutError(f"sequence {sequence.title}: {error}") from error
