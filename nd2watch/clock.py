@@ -7,16 +7,24 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Source of monotonic time."""
+    """Source of monotonic time, and of the time of day."""
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never jumps; only differences have a meaning."""
         ...
 
+    def time(self) -> float:
+        """Return seconds since 1970, as files have them; they may jump."""
+        ...
+
 
 class SystemClock:
-    """The machine's monotonic clock."""
+    """The clocks of the machine."""
 
     def monotonic(self) -> float:
         """Return `time.monotonic`."""
         return time.monotonic()
+
+    def time(self) -> float:
+        """Return `time.time`."""
+        return time.time()

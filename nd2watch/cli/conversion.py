@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.cli import arguments
 from nd2watch.cli.terminal import progress_bar, say
+from nd2watch.config import layout_config
 from nd2watch.convert import convert_folder
-from nd2watch.experiment import (
-    AXES,
-    TEMPORARY_NAMES,
-    AxisSize,
-    Calibration,
-    Layout,
-    compile_pattern,
-    compile_regex,
-)
+from nd2watch.experiment import AXES, Calibration, SidecarNames
+from nd2watch.layouts import only_layout_of
 from nd2watch.nd2 import Nd2Reader
-from nd2watch.layouts import channels_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from nd2watch.config import LayoutConfig
     from nd2watch.convert import ConversionResult
 
 _LISTED: Final = 5
@@ -32,6 +26,7 @@ _LISTED: Final = 5
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the frames are")
     names = parser.add_mutually_exclusive_group(required=True)
+    names.add_argument("--preset", metavar="NAME", help="program that wrote the frames")
     names.add_argument(
         "-p", "--pattern", help="pattern of the names, like 'img_t{t}_xy{p}_z{z}_c{c}.tif'"
     )
@@ -55,6 +50,13 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pages", choices=AXES, help="axis of pages in the files, if these do not say"
     )
+    parser.add_argument(
+        "--file-per", choices=("plate", "well", "site"), help="what is one file; of a preset"
+    )
+    parser.add_argument(
+        "--ragged-z", choices=("refuse", "replicate", "separate"),
+        help="what is done with channels of fewer planes than others",
+    )  # fmt: skip
     parser.add_argument("--pixel-size-um", type=float, metavar="UM")
     parser.add_argument("--z-step-um", type=float, metavar="UM")
     parser.add_argument("--period-ms", type=float, metavar="MS", help="time between time points")
@@ -65,42 +67,48 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 def _convert(options: argparse.Namespace) -> int:
     """Convert one folder."""
     strangers: list[str] = []
+    config = _config(options)
+    sidecar = config.sidecar
     try:
         with progress_bar("converting") as progress:
             result = convert_folder(
                 options.folder,
                 options.output,
-                _layout(options),
+                only_layout_of(config),
                 replace=options.force,
                 progress=progress,
                 passed_over=lambda path, why: strangers.append(why),
+                sidecars=None
+                if sidecar is None
+                else SidecarNames(kind=sidecar.kind, files=tuple(sidecar.files)),
             )
     finally:
         _report_strangers(strangers)
     if sys.stdout is not None and sys.stdout.isatty():
-        _report(result)
+        for each in (result, *result.others):
+            _report(each)
     return 0
 
 
-def _layout(options: argparse.Namespace) -> Layout:
-    """Return the layout that the arguments describe."""
-    channels = options.channels
-    sizes = {axis: AxisSize(count=count) for axis, count in options.axis}
-    if channels is not None:
-        sizes["c"] = AxisSize(count=len(channels), labels=channels)
-    return Layout(
-        pattern=compile_regex(options.regex) if options.regex else compile_pattern(options.pattern),
-        sizes=sizes,
-        channels=channels_of(channels),
-        sequence_fields=options.sequence,
-        ignore=(*TEMPORARY_NAMES, *options.ignore),
-        calibration=Calibration(
-            pixel_size_um=options.pixel_size_um,
-            z_step_um=options.z_step_um,
-            period_ms=options.period_ms,
-        ),
-        pages=options.pages,
-    )
+def _config(options: argparse.Namespace) -> LayoutConfig:
+    """Return the layout that the arguments describe, as it would stand in a configuration."""
+    axes: dict[str, object] = dict(options.axis)
+    if options.channels is not None:
+        axes["c"] = list(options.channels)
+    calibration = {name: getattr(options, name) for name in Calibration.__dataclass_fields__}
+    section: dict[str, object] = {
+        "preset": options.preset,
+        "pattern": options.pattern,
+        "regex": options.regex,
+        "sequence": None if options.sequence is None else list(options.sequence),
+        "ignore": options.ignore,
+        "pages": options.pages,
+        "file_per": options.file_per,
+        "ragged_z": options.ragged_z,
+        "axes": axes,
+        "calibration": {name: value for name, value in calibration.items() if value is not None},
+    }
+    return layout_config({key: value for key, value in section.items() if value is not None})
 
 
 def _report(result: ConversionResult) -> None:

@@ -14,7 +14,7 @@ from nd2watch.config.layout import (
     TimesConfig,
     WellConfig,
 )
-from nd2watch.config.load import built_in_presets, faulty, load_config, preset_of
+from nd2watch.config.load import built_in_presets, faulty, layout_config, load_config, preset_of
 from nd2watch.config.preset import PresetConfig, SimulateConfig
 from nd2watch.config.service import Config, OutputConfig, ServiceConfig, WatchConfig
 
@@ -39,6 +39,7 @@ __all__ = [
     "WellConfig",
     "built_in_presets",
     "faulty",
+    "layout_config",
     "load_config",
     "preset_of",
 ]

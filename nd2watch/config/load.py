@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from nd2watch.config.layout import LayoutConfig
 from nd2watch.config.preset import PresetConfig
 from nd2watch.config.presets import built_in, completed, without_own
 from nd2watch.config.service import Config, OutputConfig
@@ -54,6 +55,22 @@ def built_in_presets() -> dict[str, PresetConfig]:
     """Return the presets that come with nd2watch, by name in their order."""
     sections = built_in()
     return {name: preset_of(section, sections) for name, section in sections.items()}
+
+
+def layout_config(section: Mapping[str, Any]) -> LayoutConfig:
+    """Return the layout of a section that may name one of the built-in presets.
+
+    Raises
+    ------
+    ConfigError
+        If it has faults; all of them are listed.
+    """
+    plain = {name: without_own(preset) for name, preset in built_in().items()}
+    try:
+        return LayoutConfig.model_validate(completed(section, plain))
+    except ValidationError as error:
+        faults = (f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise ConfigError("; ".join(faults)) from error
 
 
 def preset_of(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _GRAMMARS: Final = ("pattern", "regex", "names")
 """Keys of which a layout has one: that of the preset is dropped for another one."""
 
-_IDENTITIES: Final = ("sequence", "file_per")
 _OWN: Final = ("title", "notes", "is_general", "simulate")
 """Keys that only presets have."""
 
@@ -78,9 +77,10 @@ def without_own(section: Section) -> dict[str, Any]:
 def _laid_over(base: Section, upper: Section) -> dict[str, Any]:
     """Return a section with another one laid over it."""
     lower = dict(base)
-    for rivals in (_GRAMMARS, _IDENTITIES):
-        if any(key in upper for key in rivals):
-            lower = {key: value for key, value in lower.items() if key not in rivals}
+    if any(key in upper for key in _GRAMMARS):
+        lower = {key: value for key, value in lower.items() if key not in _GRAMMARS}
+    if "sequence" in upper:  # it tells all that is told apart
+        lower.pop("file_per", None)
     for key, value in upper.items():
         below = lower.get(key)
         if isinstance(value, dict) and isinstance(below, dict):

@@ -57,6 +57,7 @@ class ImageSequence:
         self._places: dict[Path, Coordinate] = {}
         self._labels = tuple(Counter[str]() for _ in AXES)
         self._flat: Counter[str] = Counter()
+        self._stacks = 0
         self._formats: dict[str, dict[Path, FrameFile]] = {}
         self._fields: dict[tuple[str, str], Mapping[str, str]] = {}
 
@@ -157,6 +158,7 @@ class ImageSequence:
             return present
         self.discard(frame.path)
         self.frames[coordinate] = frame
+        self._stacks += frame.info.plane_count > 1
         self._places[frame.path] = coordinate
         self._formats.setdefault(frame.info.format_text, {})[frame.path] = frame
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
@@ -172,6 +174,7 @@ class ImageSequence:
         if coordinate is None:
             return None
         frame = self.frames.pop(coordinate)
+        self._stacks -= frame.info.plane_count > 1
         alike = self._formats[frame.info.format_text]
         del alike[path]
         if not alike:
@@ -231,6 +234,11 @@ class ImageSequence:
     def channel_labels(self) -> tuple[str, ...]:
         """Labels of the channels that were seen, in no order."""
         return tuple(self._labels[_C])
+
+    @property
+    def holds_stacks(self) -> bool:
+        """Whether one of the files has several planes."""
+        return self._stacks > 0
 
     @property
     def has_projections(self) -> bool:

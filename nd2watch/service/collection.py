@@ -98,18 +98,18 @@ class Collection:
         """Whether it cannot go on by more frames alone."""
         return self.state == "failed" or bool(self.rivals or self.sequence.surplus())
 
-    def note(self, frame: FrameFile, now: float) -> None:
-        """Note that a frame came."""
+    def note(self, frame: FrameFile, moment: float) -> None:
+        """Note that a frame came at some moment, monotonic seconds."""
         self.files.add(frame.path)
         if frame.path.parent not in self.folders:
             self.folders.add(frame.path.parent)
             self.known_version = -1
         if self.first_ns:
-            self.longest_pause_s = max(self.longest_pause_s, now - self.progressed)
+            self.longest_pause_s = max(self.longest_pause_s, moment - self.progressed)
         changed_ns = frame.key.mtime_ns
         self.first_ns = min(self.first_ns or changed_ns, changed_ns)
         self.last_ns = max(self.last_ns, changed_ns)
-        self.progressed = now
+        self.progressed = max(moment, self.progressed) if len(self.files) > 1 else moment
         self.stall_reported = False
 
     def tell(self, told: Sidecar, root: Path) -> None:

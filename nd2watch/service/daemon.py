@@ -139,7 +139,9 @@ class Daemon:
     def _make_intakes(self) -> None:
         """Begin with empty hands: what there is follows from the files."""
         self._intakes = {
-            watch.name: Intake(watch, self._settings.service, self._clock, self._log)
+            watch.name: Intake(
+                watch, self._settings.service, self._clock, self._log, once=self._once
+            )
             for watch in self._settings.watches
         }
 
@@ -212,7 +214,7 @@ class Daemon:
         self._dispatcher.settle(self._intakes, now)
         for intake in self._intakes.values():
             until = self._clock.monotonic() + _LONGEST_TURN_S
-            intake.advance(patient=not self._once, enough=self._is_later(until))
+            intake.advance(enough=self._is_later(until))
             for collection, extent in intake.ready():
                 if not self._stopping:
                     self._dispatcher.submit(intake, collection, extent)

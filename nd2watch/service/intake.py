@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
-from nd2watch.experiment import Companions, ImageSequence, describe
+from nd2watch.experiment import ImageSequence, describe
 from nd2watch.service.collection import Collection
+from nd2watch.service.companion_intake import CompanionIntake
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
@@ -48,6 +49,9 @@ class Intake:
         Measures quiet times and stand-stills.
     log : bound logger
         Gets an event for each thing that a person may want to know.
+    once : bool, default False
+        Files are not waited for: what is incomplete is refused at the first look, and pauses count
+        from when files were changed, not from when they were seen.
 
     Attributes
     ----------
@@ -58,28 +62,32 @@ class Intake:
     """
 
     def __init__(
-        self, watch: Watch, service: ServiceConfig, clock: Clock, log: FilteringBoundLogger
+        self,
+        watch: Watch,
+        service: ServiceConfig,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *,
+        once: bool = False,
     ) -> None:
         self.watch = watch
         self._clock = clock
+        self._once = once
         self.collections: dict[SequenceKey, Collection] = {}
         self.refused = 0
         self._service = service
         self._log = log.bind(watch=watch.name)
         self._limited = LimitedLog(self._log, clock)
         self._settling = SettlingFiles(service.settle_s, clock)
-        completion = watch.completion
-        self._companions = Companions(
-            root=watch.root, sidecars=watch.sidecars, marker=completion.marker
-        )
-        self._readiness = Readiness(
-            self.collections, self._companions, completion, service.stalled_s,
-            self._settling.has, clock, self._log,
-        )  # fmt: skip
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
         self._unreadable: set[Path] = set()
         self._unreadable_now: set[Path] = set()
+        self._beside = CompanionIntake(watch, self._settling, self._known, self._tell)
+        self._readiness = Readiness(
+            self.collections, self._beside.companions, watch.completion, service.stalled_s,
+            self._settling.has, clock, self._log,
+        )  # fmt: skip
 
     @property
     def unsettled(self) -> int:
@@ -93,8 +101,10 @@ class Intake:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether files or sequences may come further by themselves."""
-        return bool(self._settling) or self._readiness.next_change() is not None
+        """Whether files or sequences may come further by themselves before long."""
+        change = self._readiness.next_change()
+        soon = self._clock.monotonic() + self._service.give_up_s
+        return len(self._settling) > 0 or (change is not None and change <= soon)
 
     def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.
@@ -136,8 +146,8 @@ class Intake:
         known = self._known.get(path)
         if key is not None and known == key:
             return
-        if self._is_companion(path):
-            self._notice_companion(path, key)
+        if self._beside.takes(path):
+            self._beside.notice(path, key)
             return
         name = self._parse(path)
         if name is None:
@@ -152,43 +162,6 @@ class Intake:
             self._settling.observe(path, key)
         else:
             self._settling.forget(path)
-
-    def _is_companion(self, path: Path) -> bool:
-        """Return whether a file is a sidecar or marker; what has a frame's name is a frame."""
-        name = path.name
-        if not (self._companions.is_sidecar(name) or self._companions.is_marker(name)):
-            return False
-        return not self.watch.layout.matches(path.relative_to(self.watch.root))
-
-    def _notice_companion(self, path: Path, key: FileKey | None) -> None:
-        """Look at a sidecar or marker that is new, changed or gone."""
-        if key is None:
-            self._companions.lost(path)
-            self._settling.forget(path)
-            self._known.pop(path, None)
-            return
-        self._companions.found(path)
-        if self._companions.is_sidecar(path.name):
-            self._settling.observe(path, key)
-        else:
-            self._known[path] = key
-
-    def _read_sidecar(self, path: Path, key: FileKey) -> None:
-        """Read a settled sidecar; one that cannot be understood is read again when it changes."""
-        try:
-            read = self._companions.read(path)
-        except OSError as error:
-            if self._settling.postpone(path)[0] == 1:
-                self._tell("warning", "sidecar_not_read", path, reason=str(error))
-            return
-        except SourceError as error:
-            self._tell("warning", "sidecar_not_read", path, reason=str(error))
-        else:
-            if read != key:
-                self._settling.observe(path, read)
-                return
-        self._settling.forget(path)
-        self._known[path] = key
 
     def _parse(self, path: Path) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
@@ -235,13 +208,11 @@ class Intake:
         self._known[path] = _NEVER
         self.notice(path)
 
-    def advance(self, *, patient: bool = True, enough: Callable[[], bool] = lambda: False) -> None:
+    def advance(self, *, enough: Callable[[], bool] = lambda: False) -> None:
         """Take in the files that have settled.
 
         Parameters
         ----------
-        patient : bool, default True
-            Wait on for frames that are incomplete; else they are refused at the first look.
         enough : callable, optional
             Asked before each file whether to leave the others for the next call.
         """
@@ -254,23 +225,23 @@ class Intake:
                 key = last  # opening it will tell why
             if key is None:
                 self._settling.forget(path)
-            elif key == last and self._is_companion(path):
-                self._read_sidecar(path, key)
+            elif key == last and self._beside.takes(path):
+                self._beside.read(path, key)
             elif key == last:
-                self._open(path, key, patient=patient)
-            elif patient or self._settling.age(path) < self._service.give_up_s:
+                self._open(path, key)
+            elif not self._once or self._settling.age(path) < self._service.give_up_s:
                 self._settling.observe(path, key)
             else:
                 self.refuse(path, key, f"{path} keeps changing")
 
-    def _open(self, path: Path, key: FileKey, *, patient: bool) -> None:
+    def _open(self, path: Path, key: FileKey) -> None:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
             frame = open_frame(path)
             self.watch.layout.check(frame)
         except (FrameIncomplete, OSError) as error:
             tries, quiet_s = self._settling.postpone(path)
-            if patient and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
+            if not self._once and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
                 level = "info" if tries == 1 else "debug"
                 self._tell(level, "frame_not_ready", path, reason=str(error))
                 return
@@ -304,7 +275,7 @@ class Intake:
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self._known[frame.path] = frame.key
-        collection.note(frame, self._clock.monotonic())
+        collection.note(frame, self._clock.monotonic() - self._age_s(frame))
         if collection.state == "published":
             collection.late += 1
             self._tell(
@@ -324,6 +295,14 @@ class Intake:
         if present is not None:
             self._compare(collection, name.coordinate, frame.path, present.path)
         self._check(collection)
+
+    def _age_s(self, frame: FrameFile) -> float:
+        """Return how long before now a frame came, s: 0 where it was waited for."""
+        if not self._once:
+            return 0.0
+        # A copy keeps the time of its content; the other one is that of the copy.
+        changed_ns = max(frame.key.mtime_ns, frame.key.ctime_ns)
+        return max(self._clock.time() - changed_ns / 1e9, 0.0)
 
     def _compare(
         self, collection: Collection, coordinate: Coordinate, path: Path, present: Path

@@ -320,14 +320,17 @@ def test_a_folder_that_cannot_be_read_is_reported_once_and_when_it_can_again(
     assert bench.ready == 1
 
 
-def test_a_file_that_keeps_changing_does_not_hold_up_a_single_run_for_ever(bench: Bench) -> None:
+def test_a_file_that_keeps_changing_does_not_hold_up_a_single_run_for_ever(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path / "in", acquisition(), once=True)
     path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
     path.touch()
     bench.scan()
     for second in range(0, 90, 5):
         path.write_bytes(bytes(1000 + second))
         bench.now += SETTLE_S
-        bench.intake.advance(patient=False)
+        bench.intake.advance()
     assert "keeps changing" in bench.logged("frame_refused")[0]["reason"]
 
 
