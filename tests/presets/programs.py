@@ -1,0 +1,228 @@
+"""What the files of each acquisition program tell, by what is known of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+SCALE: Final = frozenset({"pixel_size_um", "z_step_um"})
+OBJECTIVE: Final = frozenset({"objective_name", "magnification", "numerical_aperture"})
+SIX_DIGITS_UM: Final = 0.06
+"""What six digits leave of a stage position below 100 mm, um, such as MetaXpress writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tells:
+    """What a form of names, the frames and the sidecars of a program tell.
+
+    Attributes
+    ----------
+    output : str
+        Name of the ND2 file, with ``{well}``.
+    channels : mapping from str to int
+        Names of the channels in their order, and the number by which each was acquired. Without
+        numbers or a sidecar the order is that of the alphabet.
+    axes : str
+        Axes of which names, or pages, tell the points.
+    positions : str
+        Name of a position, with ``{n}`` from 1, ``{i}`` from 0, ``{well}`` and its ``{number}``.
+    has_wells : bool
+        Wells are told.
+    times : {"nothing", "each point", "each frame"}
+        Whether it is told when time points, or single frames, were taken.
+    has_start : bool
+        The clock time is told.
+    stage_um : float, optional
+        How exactly stage positions are told, um; None where they are not.
+    facts : frozenset of str
+        Fields of a `View` that are told of channels and optics.
+    has_plan : bool
+        A sidecar tells which frames there will be, so that nothing has to be waited for.
+    points : mapping from str to int
+        Points to acquire on an axis, where 2 (of Z: 3) would not show all.
+    """
+
+    output: str
+    channels: Mapping[str, int]
+    axes: str = "tpzc"
+    positions: str = "{n}"
+    has_wells: bool = False
+    times: Literal["nothing", "each point", "each frame"] = "nothing"
+    has_start: bool = False
+    stage_um: float | None = None
+    facts: frozenset[str] = frozenset()
+    has_plan: bool = False
+    points: Mapping[str, int] = MappingProxyType({})
+
+
+ACQUIRED: Final = ("GFP", "DAPI")
+"""Channels that are acquired, not in the order of the alphabet."""
+
+IN_ORDER: Final = {"GFP": 0, "DAPI": 1}
+BY_NAME: Final = {"DAPI": 1, "GFP": 0}
+FROM_0: Final = {"Channel 0": 0, "Channel 1": 1}
+FROM_1: Final = {"Channel 1": 0, "Channel 2": 1}
+ONE: Final = {"Channel 1": 0}
+
+PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
+    ("andor-fusion", "export"): Tells(
+        output="Protocol 1_2026-03-02_09.30.00.nd2", axes="p", positions="{i}", channels=ONE
+    ),
+    ("andor-iq", "iq"): Tells(output="run.nd2", positions="{i}", channels=FROM_0),
+    ("cellsens", "file"): Tells(output="Image.nd2", axes="tzc", channels=FROM_1),
+    ("generic", "tokens"): Tells(output="run.nd2", channels=FROM_1),
+    ("imagexpress", "export"): Tells(
+        output="9987_Plate_3420_9987_{well}.nd2",
+        channels=IN_ORDER,
+        positions="{well} : Site {n}",
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=SIX_DIGITS_UM,
+        facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
+        has_plan=True,
+    ),
+    ("imagexpress", "database"): Tells(
+        output="9987_2026-03-02_1697_9987_{well}.nd2",
+        channels=IN_ORDER,
+        positions="{well} : Site {n}",
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=SIX_DIGITS_UM,
+        facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
+    ),
+    ("imagexpress-hcsai", "hcsai"): Tells(
+        output="screen_2026-03-02_experiment_screen_{well}.nd2",
+        channels=IN_ORDER,
+        positions="{well} : Site {n}",
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE
+        | {"objective_name", "magnification", "excitation_nm", "emission_nm", "exposure_ms"},
+    ),
+    ("incell", "incell"): Tells(output="Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True),
+    ("incucyte", "channel in name"): Tells(
+        output="VID1630_{well}.nd2",
+        channels={"green": 1, "phase": 0},
+        axes="tpc",
+        has_wells=True,
+        times="each point",
+    ),
+    ("incucyte", "export"): Tells(
+        output="VID1630_{well}.nd2",
+        channels={"green": 1, "phase": 0},
+        axes="tpc",
+        has_wells=True,
+        times="each point",
+    ),
+    ("incucyte-archive", "archive"): Tells(
+        output="1630_{well}.nd2",
+        channels={"C1": 1, "Ph": 0},
+        axes="tpc",
+        has_wells=True,
+        times="each point",
+        has_start=True,
+    ),
+    ("lasx", "export"): Tells(
+        output="Series001_Series001.nd2", positions="{i}", channels=FROM_0
+    ),
+    ("lasx-matrix", "matrix"): Tells(
+        output="experiment--2026_03_02_09_30_00_08_00.nd2", positions="0_{i}", channels=FROM_0
+    ),
+    ("metamorph", "metamorph"): Tells(
+        output="exp1.nd2",
+        channels=IN_ORDER,
+        positions="Position{n}",
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
+        has_plan=True,
+    ),
+    **{
+        ("micro-manager", form): Tells(
+            output="cells_1.nd2",
+            channels=IN_ORDER,
+            positions="Pos{i}",
+            times="each frame",
+            has_start=True,
+            stage_um=1e-3,
+            facts=SCALE | OBJECTIVE | {"channel_colors", "exposure_ms"},
+            has_plan=True,
+        )
+        for form in ("1.4", "2.0", "stack")
+    },
+    ("nis-elements", "tokens"): Tells(output="run_.nd2", channels=FROM_1),
+    ("nis-elements", "channel names"): Tells(output="run.nd2", axes="tc", channels=BY_NAME),
+    ("numbered", "numbered"): Tells(output="run_.nd2", axes="t", channels=ONE),
+    ("operetta", "phenix"): Tells(
+        output="Plate1__2026-03-02T09_30_00-Measurement 1_{well}.nd2",
+        channels=IN_ORDER,
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE
+        | {"magnification", "numerical_aperture", "excitation_nm", "emission_nm", "exposure_ms"},
+        has_plan=True,
+    ),
+    ("pco", "recording"): Tells(output="run.nd2", axes="t", channels=ONE, points={"t": 23}),
+    ("prairie", "prairie"): Tells(
+        output="TSeries-03022026-0930-001.nd2",
+        channels=IN_ORDER,
+        axes="tzc",
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE | OBJECTIVE,
+        has_plan=True,
+    ),
+    ("scanimage", "acquisition"): Tells(
+        output="mouse_00001.nd2", axes="t", channels=ONE, points={"t": 23}
+    ),
+    ("scanr", "data"): Tells(
+        output="run_{well}.nd2", channels=BY_NAME, positions="{number}_{n}", has_wells=True
+    ),
+    ("thorimage", "thorimage"): Tells(
+        output="Experiment_001.nd2",
+        channels={"ChanA": 0, "ChanB": 1},
+        positions="{n}_1",
+        times="each point",
+        has_start=True,
+        facts=SCALE | OBJECTIVE | {"exposure_ms"},
+        has_plan=True,
+    ),
+    ("yokogawa-cq1", "cv1000"): Tells(
+        output="20260302T093000_Plate1_Image_{well}.nd2",
+        channels=IN_ORDER,
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE
+        | OBJECTIVE
+        | {"channel_colors", "excitation_nm", "emission_nm", "exposure_ms"},
+        has_plan=True,
+    ),
+    ("yokogawa-cv8000", "cv7000"): Tells(
+        output="Plate1_20260302_093000_Plate1_Plate1_{well}.nd2",
+        channels=IN_ORDER,
+        has_wells=True,
+        times="each frame",
+        has_start=True,
+        stage_um=1e-3,
+        facts=SCALE
+        | OBJECTIVE
+        | {"channel_colors", "excitation_nm", "emission_nm", "exposure_ms"},
+        has_plan=True,
+    ),
+    ("zen", "export"): Tells(
+        output="plate-Image Export-01_plate-Image Export-01_ORG.nd2", channels=FROM_1
+    ),
+}
+"""By preset and form of names."""
