@@ -129,7 +129,8 @@ def planes_of(sequence: ImageSequence, channel: str, labels: Sequence[str]) -> t
 
 def _short_files(sequence: ImageSequence) -> list[str]:
     """Return a line for each file that has fewer planes than a sidecar tells, while it is open."""
-    told, inside = sequence.told, [a for a in _INSIDE if a not in sequence.layout.axes]
+    told, named = sequence.told, set(sequence.layout.axes)
+    inside = [a for a in _INSIDE if a not in named or (a == "z" and sequence.is_stacked_inside)]
     wanted = {axis: told.sizes[axis] for axis in inside if axis in told.sizes}
     if not wanted or told.is_closed or sequence.layout.joined:
         return []

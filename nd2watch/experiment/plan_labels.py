@@ -24,6 +24,8 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
         return 1
     if axis in layout.sizes:
         return layout.sizes[axis].count
+    if axis == "z" and sequence.frames and sequence.is_stacked_inside:
+        return 1
     if axis in layout.joined and sequence.holds_stacks:  # labels are those of files
         return None
     if axis != "p" or layout.wells is None:

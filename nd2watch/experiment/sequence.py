@@ -236,6 +236,11 @@ class ImageSequence:
         return tuple(self._labels[_C])
 
     @property
+    def is_stacked_inside(self) -> bool:
+        """Whether names tell no Z, so that its planes are in the files."""
+        return self._labels[_Z].keys() <= {""}
+
+    @property
     def holds_stacks(self) -> bool:
         """Whether one of the files has several planes."""
         return self._stacks > 0
