@@ -110,7 +110,9 @@ def pattern_of(config: LayoutConfig) -> NamePattern:
         If it is malformed.
     """
     if config.names:
-        return compile_names(config.names)
+        forms = ", ".join(config.names)
+        title = f"preset {config.preset} ({forms})" if config.preset else f"names ({forms})"
+        return compile_names(config.names, title)
     if config.regex is not None:
         return compile_regex(config.regex)
     words = isinstance(config.axes.p, list) and not all(p.isdecimal() for p in config.axes.p)

@@ -20,6 +20,7 @@ import tifffile
 from PIL import Image
 
 from nd2watch.cli import main
+from nd2watch.config import built_in_presets
 from nd2watch.tools import (
     convert_file_to_nd2_cli,
     convert_sequence_to_nd2_cli,
@@ -101,6 +102,38 @@ def test_the_examples_of_the_writer_run(tmp_path: Path, monkeypatch: pytest.Monk
 def test_links_point_to_files_that_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (DOCS / target).exists(), target
+
+
+LAYOUTS: Final = (DOCS / "layouts.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("preset", built_in_presets())
+def test_every_preset_is_listed(preset: str) -> None:
+    assert re.search(rf"^\| .*`{preset}`.* \|", LAYOUTS, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"<!-- config -->\n```toml\n(.*?)```", LAYOUTS, re.DOTALL)
+)
+def test_configurations_of_layouts_are_accepted(tmp_path: Path, block: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(block, encoding="utf-8")
+    assert main(["check-config", str(path)]) == 0
+
+
+def test_sections_of_layouts_are_accepted(tmp_path: Path) -> None:
+    sections = re.findall(r"(?<!-->\n)```toml\n(.*?)```", LAYOUTS, re.DOTALL)
+    head = """
+        output = { folder = "nd2" }
+        [[watch]]
+        name = "w"
+        folder = "in"
+        pattern = "{name}_t{t}_s{p}.tif"
+    """
+    path = tmp_path / "config.toml"
+    path.write_text(head + "".join(sections), encoding="utf-8")
+    assert len(sections) == 3
+    assert main(["check-config", str(path)]) == 0
 
 
 def write_numbered_files() -> None:

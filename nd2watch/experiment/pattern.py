@@ -168,10 +168,17 @@ def compile_regex(source: str) -> NamePattern:
     return _checked(NamePattern(source=source, forms=(_form("", source),)))
 
 
-def compile_names(expressions: Mapping[str, str]) -> NamePattern:
+def compile_names(expressions: Mapping[str, str], title: str = "") -> NamePattern:
     """Return regular expressions by the names of their forms as one pattern.
 
     Each is as for `compile_regex`; the first that matches a name counts.
+
+    Parameters
+    ----------
+    expressions : mapping from str to str
+        The expressions.
+    title : str
+        What they are called in messages; the expressions themselves when empty.
 
     Raises
     ------
@@ -179,7 +186,7 @@ def compile_names(expressions: Mapping[str, str]) -> NamePattern:
         If one is malformed.
     """
     forms = tuple(_form(name, source) for name, source in expressions.items())
-    return _checked(NamePattern(source=" | ".join(expressions.values()), forms=forms))
+    return _checked(NamePattern(source=title or " | ".join(expressions.values()), forms=forms))
 
 
 def path_parts(relative: PurePath) -> list[str]:
