@@ -37,6 +37,11 @@ class BoundedRegex:
         self._lost_s = 0.0
 
     @property
+    def source(self) -> str:
+        """The expression as it was given."""
+        return self._source
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups, in order."""
         return tuple(self._regex.groupindex)
