@@ -42,7 +42,7 @@ def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
         channels=_channels(sequence, part.channels),
         channel_info=_channel_infos(sequence, part),
         optics=Optics(**asdict(told.optics)),
-        started=told.started or layout.times.started(times),
+        told_start=told.started or layout.times.started(times),
         well_plate=_plate(sequence, wells) if wells else None,
         wells=wells,
         label_times_ms=layout.times.times_ms(times),

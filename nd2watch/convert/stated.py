@@ -39,6 +39,8 @@ class StatedMetadata:
         Objective and zoom.
     started : datetime, optional
         When relative time 0 was.
+    told_start : datetime, optional
+        The same as sidecars or names tell it; when frames were taken counts more.
     experiment : Experiment, optional
         Loops, nested as time, XY, Z, instead of those that the axes of the sources make.
     well_plate : WellPlate, optional
@@ -66,6 +68,7 @@ class StatedMetadata:
     pinhole_um: float | None = None
     optics: Optics = field(default_factory=Optics)
     started: datetime | None = None
+    told_start: datetime | None = None
     experiment: Experiment | None = None
     open_axes: frozenset[str] = frozenset()
     well_plate: WellPlate | None = None

@@ -69,7 +69,7 @@ def timing_of(grid: FrameGrid, stated: StatedMetadata) -> Timing:
     times = _distinct(raw)
     count = grid.sizes[0]
     per_point = len(times) // count
-    started = stated.started or begun or grid.first.file.info.started
+    started = stated.started or begun or stated.told_start or grid.first.file.info.started
     return Timing(
         times_ms=tuple(times),
         starts_ms=tuple(min(times[t * per_point : (t + 1) * per_point]) for t in range(count)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,16 @@ class TestTimes:
         plan = plan_of(in_time(*files), calibration=Calibration(period_ms=10_000))
         times = [frame.time_ms for frame in plan.frames]
         assert times == [0, 1000, 2000, 10_000, 11_000, 12_000]
+
+    def test_the_start_is_when_the_first_frame_was_taken_if_that_is_known(self) -> None:
+        told = datetime(2026, 1, 1, 9, tzinfo=UTC)
+        taken = told + timedelta(seconds=7)
+        first, second = (PlaneInfo(acquired=taken + timedelta(seconds=s)) for s in (0, 2))
+        grid = in_time(file_of("a", planes=(first,)), file_of("b", planes=(second,)))
+        assert plan_of(grid, told_start=told).picture.started == taken
+        assert [frame.time_ms for frame in plan_of(grid, told_start=told).frames] == [0, 2000]
+        unknown = in_time(file_of("a"), file_of("b"))
+        assert plan_of(unknown, told_start=told).picture.started == told
 
     def test_no_period_is_made_up_where_all_frames_have_one_time(self) -> None:
         plan = plan_of(in_one(axes=(("t", 3),)))
