@@ -117,7 +117,7 @@ class Companions:
             return ()
         templates = self.sidecars.files
         found: dict[Path, None] = {}
-        for folder in folders:
+        for folder in sorted(folders):  # of what several tell, the first counts
             for each in self._upwards(folder):
                 here = sorted(self._found.get(each, ()))
                 own = [path for path in here if _is_any(path.name, templates, fields)]
