@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import quoteattr
 
 if TYPE_CHECKING:
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nd2watch.simulate.run import Run, RunFrame
+
+SOFTWARE: Final = "MetaSeries"
+"""What the program writes as the software of a TIFF file, by which its records are known."""
 
 
 def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
