@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LINE: Final = re.compile(r'"(\w{1,80})"[ \t]*,[ \t]*(.*)')
 _END: Final = re.compile(r'^"EndFile"', re.MULTILINE)
 _NUMBERED: Final = re.compile(r"(Stage|WaveName|WaveDoZ)([1-9]\d{0,5})")
-_WHOLE: Final = re.compile(r"\d{1,9}")
+_WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _AXES: Final = {
     "t": ("DoTimelapse", "NTimePoints"),
     "p": ("DoStage", "NStagePositions"),
