@@ -226,12 +226,10 @@ class Layout:
 
     def is_ignored(self, relative: PurePath) -> bool:
         """Return whether a file is passed over, by its path below the watched folder."""
-        return any(
-            pattern.match(text) is not None
-            for pattern, text in zip(
-                self._ignored, (relative.name, f"/{relative.as_posix()}"), strict=True
-            )
-        )
+        names, paths = self._ignored
+        path = relative.as_posix()
+        tried = ((names, relative.name), (paths, path), (paths, f"/{path}"))
+        return any(pattern.match(text) is not None for pattern, text in tried)
 
     def matches(self, relative: PurePath) -> bool:
         """Return whether the path of a file below the watched folder is that of a frame."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nd2watch.errors import LayoutError
 from nd2watch.sources import ChannelInfo, PlaneInfo
@@ -30,16 +30,17 @@ def completed(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> F
     """
     info, sizes = frame.info, frame.info.sizes
     _, position, _, channel = place
+    changes: dict[str, Any] = {}
     told = channel_info(sequence, channel)
     if "c" not in sizes and told != ChannelInfo():
         own = info.channels[0] if info.channels else ChannelInfo()
-        info = replace(info, channels=(laid_over(own, told),))
+        changes["channels"] = (laid_over(own, told),)
     if "p" not in sizes and (name := sequence.told.positions.get(position)):
-        info = replace(info, positions=(name,))
+        changes["positions"] = (name,)
     plane = _plane_info(sequence, place, frame)
     if info.plane_count == 1 and plane != PlaneInfo():
-        info = replace(info, planes=(laid_over(info.plane(0), plane),))
-    return frame if info is frame.info else replace(frame, info=info)
+        changes["planes"] = (laid_over(info.plane(0), plane),)
+    return replace(frame, info=replace(info, **changes)) if changes else frame
 
 
 def channel_info(sequence: ImageSequence, label: str) -> ChannelInfo:

@@ -217,7 +217,7 @@ class Daemon:
             intake.advance(enough=self._is_later(until))
             for collection, extent in intake.ready():
                 if not self._stopping:
-                    self._dispatcher.submit(intake, collection, extent)
+                    self._dispatcher.submit(intake, collection, extent, now)
             if not self._once:
                 intake.report_stalled()
         self._report_health()

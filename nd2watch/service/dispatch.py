@@ -70,7 +70,7 @@ class Dispatcher:
         """Conversions that wait or run."""
         return self._jobs
 
-    def submit(self, intake: Intake, collection: Collection, extent: Extent) -> None:
+    def submit(self, intake: Intake, collection: Collection, extent: Extent, now: float) -> None:
         """Plan a sequence that has come to its end and queue its conversion.
 
         Parameters
@@ -81,6 +81,8 @@ class Dispatcher:
             The sequence.
         extent : {"whole", "trim", "fill"}
             What of it is converted.
+        now : float
+            Monotonic seconds.
         """
         sequence = collection.sequence
         try:
@@ -96,7 +98,8 @@ class Dispatcher:
             )
             return
         outputs = {file.path for file in job.files}
-        if outputs & self._running:
+        if outputs & self._running:  # of a sequence of the same name
+            collection.retry_at = now + _FIRST_RETRY_S
             return
         collection.state = "queued"
         self._running |= outputs

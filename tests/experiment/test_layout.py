@@ -137,6 +137,22 @@ def test_names_to_pass_over_can_be_chosen() -> None:
     assert not value.is_ignored(PurePosixPath(".hidden.tif"))
 
 
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        ("ZStep_0/a.tif", True),
+        ("run/ZStep_0/a.tif", True),
+        ("run/ZStep_01/a.tif", False),
+        ("Previews/a.tif", True),
+        ("run/Previews/a.tif", False),
+        ("run/a.TMP", True),
+    ],
+)
+def test_folders_can_be_passed_over(path: str, ignored: bool) -> None:
+    value = Layout(pattern=PATTERN, ignore=("*/ZStep_0/*", "previews/*", "*.tmp"))
+    assert value.is_ignored(PurePosixPath(path)) is ignored
+
+
 CHANNELS = AxisSize(count=2, labels=("TRITC", "DAPI"))
 
 
