@@ -171,7 +171,7 @@ def _replicated(
 def _by_channel(grid: FrameGrid, repeat: int = 1) -> list[list[SourcePlane | None]]:
     """Return the planes of each channel by frame, each one repeated so often."""
     return [
-        [_copy(plane) if n else plane for plane in column for n in range(repeat)]
+        [_copy(plane) if repeat > 1 else plane for plane in column for _ in range(repeat)]
         for column in zip(*grid.frames, strict=True)
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -291,7 +291,7 @@ class SourcePlane:
     index : int
         Number of the plane in it.
     is_repeated : bool
-        It stands for planes that were not taken, so that it tells nothing of these.
+        It stands for all planes of a stack, so that its time and place are not those of these.
     """
 
     file: FrameFile
@@ -301,7 +301,10 @@ class SourcePlane:
     @property
     def info(self) -> PlaneInfo:
         """What the file tells of the plane."""
-        return _UNKNOWN_PLANE if self.is_repeated else self.file.info.plane(self.index)
+        told = self.file.info.plane(self.index)
+        if not self.is_repeated:
+            return told
+        return replace(told, acquired=None, time_ms=None, stage_um=None)
 
     @property
     def acquired(self) -> datetime | None:

@@ -25,7 +25,15 @@ from nd2watch.nd2 import (
     XYPosLoop,
     ZStackLoop,
 )
-from nd2watch.sources import ChannelInfo, FileKey, FrameFile, OpticsInfo, PlaneInfo, SourceInfo
+from nd2watch.sources import (
+    ChannelInfo,
+    FileKey,
+    FrameFile,
+    OpticsInfo,
+    PlaneInfo,
+    SourceInfo,
+    SourcePlane,
+)
 
 Coordinate = tuple[str, str, str, str]
 ONE: tuple[list[str], ...] = ([""], [""], [""], [""])
@@ -146,6 +154,18 @@ class TestPositions:
         planes = (PlaneInfo(), PlaneInfo(stage_um=(3.0, 4.0, 5.0)))
         (frame,) = plan_of(in_one(axes=(("c", 2),), planes=planes)).frames
         assert (frame.x_um, frame.y_um, frame.z_um) == (3, 4, 5)
+
+    def test_a_plane_that_is_repeated_tells_its_exposure_but_no_place_and_time(self) -> None:
+        taken = datetime(2026, 1, 1, 9, tzinfo=UTC)
+        flat, own = (
+            file_of(planes=(PlaneInfo(acquired=when, stage_um=(1, 2, z), exposure_ms=ms),))
+            for when, z, ms in ((taken, 7, 30), (taken + timedelta(seconds=1), 3, 40))
+        )
+        planes = (SourcePlane(file=flat, is_repeated=True), SourcePlane(file=own))
+        plan = plan_of(FrameGrid(labels=(("",), ("",), ("",), ("A", "B")), frames=(planes,)))
+        assert [channel.exposure_ms for channel in plan.picture.channels] == [30, 40]
+        assert plan.frames[0].z_um == 3
+        assert plan.picture.started == taken + timedelta(seconds=1)
 
     def test_stated_positions_have_precedence_in_loops_and_frames_alike(self) -> None:
         places = (StagePosition(x_um=5, y_um=7), StagePosition(x_um=6, y_um=8))

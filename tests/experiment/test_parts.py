@@ -116,7 +116,7 @@ class TestRaggedZ:
         assert part.grid.sizes == (2, 4, 3, 2)
         stack = part.grid.frames[:3]
         assert len({plane.file.path for _, plane in stack if plane}) == 1
-        assert [plane.is_repeated for _, plane in stack if plane] == [False, True, True]
+        assert [plane.is_repeated for _, plane in stack if plane] == [True, True, True]
         assert len({plane.file.path for plane, _ in stack if plane}) == 3
         assert part.notes == ("channel '2' has one plane, which is repeated on each of 3",)
 
