@@ -16,7 +16,7 @@ class SimulateConfig(Strict):
     name : str or dict from str to str
         Path of a frame, or that of each form of names: text with ``{field}``, or
         ``{field:width}`` for padded numbers. What stands in ``[`` and ``]`` is left out where all
-        of its axes have one point. `nd2watch.simulate` lists the fields.
+        of its axes have one point, Z in that channel. `nd2watch.simulate` lists the fields.
     texts : dict from str to str
         Text of fields that are not simulated.
     pages : list of axis, or dict from str to list of axis

@@ -138,7 +138,8 @@ class FramePlan:
         """Return the path of the file of a frame."""
         fields = self._fields(frame, well)
         run, part = self.run, self._part(frame)
-        sizes = {"t": run.t, "p": run.sites, "z": run.z, "c": len(run.channels)}
+        planes = run.channels[frame.c].z
+        sizes = {"t": run.t, "p": run.sites, "z": planes, "c": len(run.channels)}
         single = {axis for axis, size in sizes.items() if size == 1}
         single |= ({"part"} if part == 0 else set()) | (set() if well else {"well"})
         if "guid" in self.template.fields:
