@@ -9,11 +9,13 @@ from nd2watch.convert.layout_metadata import stated_of
 from nd2watch.convert.places import bottom_to_top
 from nd2watch.convert.plan import check_whole, plan_frames
 from nd2watch.errors import LayoutError, SequenceIncomplete
-from nd2watch.experiment import parts_of
+from nd2watch.experiment import parts_of, safe_part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nd2watch.convert.plan import ConversionPlan
-    from nd2watch.experiment import ImageSequence
+    from nd2watch.experiment import ImageSequence, SequencePart
 
 Extent = Literal["whole", "trim", "fill"]
 
@@ -63,18 +65,31 @@ def plan_files(sequence: ImageSequence, extent: Extent = "whole") -> tuple[FileP
         sequence, notes = _trimmed(sequence)
     check_whole(sequence, allow_missing=extent == "fill")
     has_gaps = extent == "fill" or sequence.listed is not None
-    plans = []
-    for part in parts_of(sequence, allow_missing=has_gaps):
+    plans: list[ConversionPlan] = []
+    parts = parts_of(sequence, allow_missing=has_gaps)
+    for part in parts:
         noted = replace(part, notes=(*part.notes, *notes))
         stated = stated_of(sequence, noted)
-        plan = plan_frames(
-            bottom_to_top(part.grid, stated),
-            stated,
-            title=sequence.title,
-            layout=sequence.layout.pattern.source,
+        plans.append(
+            plan_frames(
+                bottom_to_top(part.grid, stated),
+                stated,
+                title=sequence.title,
+                layout=sequence.layout.pattern.source,
+            )
         )
-        plans.append(FilePlan(part="" if part.is_main else "_".join(part.channels), plan=plan))
-    return tuple(plans)
+    return tuple(
+        FilePlan(part=part, plan=plan)
+        for part, plan in zip(_names(parts, plans), plans, strict=True)
+    )
+
+
+def _names(parts: Sequence[SequencePart], plans: Sequence[ConversionPlan]) -> list[str]:
+    """Return what tells files apart: names of channels, or labels where several have one name."""
+    names = ["_".join(channel.name for channel in plan.picture.channels) for plan in plans]
+    if len(set(map(safe_part, names))) < len(names):
+        names = ["_".join(part.channels) for part in parts]
+    return ["" if part.is_main else name for part, name in zip(parts, names, strict=True)]
 
 
 def plan_conversion(sequence: ImageSequence) -> ConversionPlan:
