@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCALE: Final = frozenset({"pixel_size_um", "z_step_um"})
 OBJECTIVE: Final = frozenset({"objective_name", "magnification", "numerical_aperture"})
@@ -32,8 +33,8 @@ class Tells:
         Wells are told.
     times : {"nothing", "each point", "each frame"}
         Whether it is told when time points, or single frames, were taken.
-    has_start : bool
-        The clock time is told.
+    start_ms : float, optional
+        How exactly the clock time is told, ms; None where it is not.
     stage_um : float, optional
         How exactly stage positions are told, um; None where they are not.
     facts : frozenset of str
@@ -50,11 +51,11 @@ class Tells:
     positions: str = "{n}"
     has_wells: bool = False
     times: Literal["nothing", "each point", "each frame"] = "nothing"
-    has_start: bool = False
+    start_ms: float | None = None
     stage_um: float | None = None
     facts: frozenset[str] = frozenset()
     has_plan: bool = False
-    points: Mapping[str, int] = MappingProxyType({})
+    points: Mapping[str, int] = field(default_factory=dict)
 
 
 ACQUIRED: Final = ("GFP", "DAPI")
@@ -66,6 +67,45 @@ FROM_0: Final = {"Channel 0": 0, "Channel 1": 1}
 FROM_1: Final = {"Channel 1": 0, "Channel 2": 1}
 ONE: Final = {"Channel 1": 0}
 
+_MICRO_MANAGER: Final = Tells(
+    output="cells_1.nd2",
+    channels=IN_ORDER,
+    positions="Pos{i}",
+    times="each frame",
+    start_ms=1.0,
+    stage_um=1e-3,
+    facts=SCALE | OBJECTIVE | {"exposure_ms"},
+    has_plan=True,
+)
+_IMAGEXPRESS: Final = Tells(
+    output="9987_Plate_3420_9987_{well}.nd2",
+    channels=IN_ORDER,
+    positions="{well} : Site {n}",
+    has_wells=True,
+    times="each frame",
+    start_ms=1.0,
+    stage_um=SIX_DIGITS_UM,
+    facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
+    has_plan=True,
+)
+_YOKOGAWA: Final = Tells(
+    output="Plate1_20260302_093000_Plate1_Plate1_{well}.nd2",
+    channels=IN_ORDER,
+    has_wells=True,
+    times="each frame",
+    start_ms=1.0,
+    stage_um=1e-3,
+    facts=SCALE | OBJECTIVE | {"channel_colors", "excitation_nm", "emission_nm", "exposure_ms"},
+    has_plan=True,
+)
+_INCUCYTE: Final = Tells(
+    output="VID1630_{well}.nd2",
+    channels={"green": 1, "phase": 0},
+    axes="tpc",
+    has_wells=True,
+    times="each point",
+)
+
 PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("andor-fusion", "export"): Tells(
         output="Protocol 1_2026-03-02_09.30.00.nd2", axes="p", positions="{i}", channels=ONE
@@ -73,26 +113,9 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("andor-iq", "iq"): Tells(output="run.nd2", positions="{i}", channels=FROM_0),
     ("cellsens", "file"): Tells(output="Image.nd2", axes="tzc", channels=FROM_1),
     ("generic", "tokens"): Tells(output="run.nd2", channels=FROM_1),
-    ("imagexpress", "export"): Tells(
-        output="9987_Plate_3420_9987_{well}.nd2",
-        channels=IN_ORDER,
-        positions="{well} : Site {n}",
-        has_wells=True,
-        times="each frame",
-        has_start=True,
-        stage_um=SIX_DIGITS_UM,
-        facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
-        has_plan=True,
-    ),
-    ("imagexpress", "database"): Tells(
-        output="9987_2026-03-02_1697_9987_{well}.nd2",
-        channels=IN_ORDER,
-        positions="{well} : Site {n}",
-        has_wells=True,
-        times="each frame",
-        has_start=True,
-        stage_um=SIX_DIGITS_UM,
-        facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
+    ("imagexpress", "export"): _IMAGEXPRESS,
+    ("imagexpress", "database"): replace(
+        _IMAGEXPRESS, output="9987_2026-03-02_1697_9987_{well}.nd2", has_plan=False
     ),
     ("imagexpress-hcsai", "hcsai"): Tells(
         output="screen_2026-03-02_experiment_screen_{well}.nd2",
@@ -100,37 +123,18 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         positions="{well} : Site {n}",
         has_wells=True,
         times="each frame",
-        has_start=True,
+        start_ms=1.0,
         stage_um=1e-3,
         facts=SCALE
         | {"objective_name", "magnification", "excitation_nm", "emission_nm", "exposure_ms"},
     ),
     ("incell", "incell"): Tells(output="Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True),
-    ("incucyte", "channel in name"): Tells(
-        output="VID1630_{well}.nd2",
-        channels={"green": 1, "phase": 0},
-        axes="tpc",
-        has_wells=True,
-        times="each point",
+    ("incucyte", "channel in name"): _INCUCYTE,
+    ("incucyte", "export"): _INCUCYTE,
+    ("incucyte-archive", "archive"): replace(
+        _INCUCYTE, output="1630_{well}.nd2", channels={"C1": 1, "Ph": 0}, start_ms=1.0
     ),
-    ("incucyte", "export"): Tells(
-        output="VID1630_{well}.nd2",
-        channels={"green": 1, "phase": 0},
-        axes="tpc",
-        has_wells=True,
-        times="each point",
-    ),
-    ("incucyte-archive", "archive"): Tells(
-        output="1630_{well}.nd2",
-        channels={"C1": 1, "Ph": 0},
-        axes="tpc",
-        has_wells=True,
-        times="each point",
-        has_start=True,
-    ),
-    ("lasx", "export"): Tells(
-        output="Series001_Series001.nd2", positions="{i}", channels=FROM_0
-    ),
+    ("lasx", "export"): Tells(output="Series001_Series001.nd2", positions="{i}", channels=FROM_0),
     ("lasx-matrix", "matrix"): Tells(
         output="experiment--2026_03_02_09_30_00_08_00.nd2", positions="0_{i}", channels=FROM_0
     ),
@@ -139,24 +143,18 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         channels=IN_ORDER,
         positions="Position{n}",
         times="each frame",
-        has_start=True,
+        start_ms=1.0,
         stage_um=1e-3,
         facts=SCALE | OBJECTIVE | {"emission_nm", "exposure_ms"},
         has_plan=True,
     ),
-    **{
-        ("micro-manager", form): Tells(
-            output="cells_1.nd2",
-            channels=IN_ORDER,
-            positions="Pos{i}",
-            times="each frame",
-            has_start=True,
-            stage_um=1e-3,
-            facts=SCALE | OBJECTIVE | {"channel_colors", "exposure_ms"},
-            has_plan=True,
-        )
-        for form in ("1.4", "2.0", "stack")
-    },
+    ("micro-manager", "1.4"): replace(
+        _MICRO_MANAGER, start_ms=1000.0, facts=_MICRO_MANAGER.facts | {"channel_colors"}
+    ),
+    ("micro-manager", "2.0"): _MICRO_MANAGER,
+    ("micro-manager", "stack"): replace(
+        _MICRO_MANAGER, facts=_MICRO_MANAGER.facts | {"channel_colors"}
+    ),
     ("nis-elements", "tokens"): Tells(output="run_.nd2", channels=FROM_1),
     ("nis-elements", "channel names"): Tells(output="run.nd2", axes="tc", channels=BY_NAME),
     ("numbered", "numbered"): Tells(output="run_.nd2", axes="t", channels=ONE),
@@ -165,7 +163,7 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         channels=IN_ORDER,
         has_wells=True,
         times="each frame",
-        has_start=True,
+        start_ms=1.0,
         stage_um=1e-3,
         facts=SCALE
         | {"magnification", "numerical_aperture", "excitation_nm", "emission_nm", "exposure_ms"},
@@ -177,7 +175,7 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         channels=IN_ORDER,
         axes="tzc",
         times="each frame",
-        has_start=True,
+        start_ms=1.0,
         stage_um=1e-3,
         facts=SCALE | OBJECTIVE,
         has_plan=True,
@@ -193,34 +191,14 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         channels={"ChanA": 0, "ChanB": 1},
         positions="{n}_1",
         times="each point",
-        has_start=True,
+        start_ms=1.0,
         facts=SCALE | OBJECTIVE | {"exposure_ms"},
         has_plan=True,
     ),
-    ("yokogawa-cq1", "cv1000"): Tells(
-        output="20260302T093000_Plate1_Image_{well}.nd2",
-        channels=IN_ORDER,
-        has_wells=True,
-        times="each frame",
-        has_start=True,
-        stage_um=1e-3,
-        facts=SCALE
-        | OBJECTIVE
-        | {"channel_colors", "excitation_nm", "emission_nm", "exposure_ms"},
-        has_plan=True,
+    ("yokogawa-cq1", "cv1000"): replace(
+        _YOKOGAWA, output="20260302T093000_Plate1_Image_{well}.nd2"
     ),
-    ("yokogawa-cv8000", "cv7000"): Tells(
-        output="Plate1_20260302_093000_Plate1_Plate1_{well}.nd2",
-        channels=IN_ORDER,
-        has_wells=True,
-        times="each frame",
-        has_start=True,
-        stage_um=1e-3,
-        facts=SCALE
-        | OBJECTIVE
-        | {"channel_colors", "excitation_nm", "emission_nm", "exposure_ms"},
-        has_plan=True,
-    ),
+    ("yokogawa-cv8000", "cv7000"): _YOKOGAWA,
     ("zen", "export"): Tells(
         output="plate-Image Export-01_plate-Image Export-01_ORG.nd2", channels=FROM_1
     ),
