@@ -113,9 +113,11 @@ def joined(sidecars: Iterable[Sidecar]) -> Sidecar:
     """Return what several sidecars of one sequence tell together.
 
     Of what only one of them can be right about, the first that tells it counts. Lists of frames,
-    channels and positions are put together; all are closed when one says so and none denies it.
+    channels and positions are put together, each frame once; all are closed when one says so and
+    none denies it.
     """
     known: dict[str, Any] = {}
+    files: dict[str, None] = {}
     for sidecar in sidecars:
         for each in fields(sidecar):
             value = getattr(sidecar, each.name)
@@ -123,9 +125,11 @@ def joined(sidecars: Iterable[Sidecar]) -> Sidecar:
                 states = [state for state in (known.get("is_closed"), value) if state is not None]
                 known["is_closed"] = all(states) if states else None
             elif each.name == "files":
-                known["files"] = (*known.get("files", ()), *value)
+                files.update(dict.fromkeys(value))
             elif isinstance(value, MappingProxyType):
-                known[each.name] = {**value, **known.get(each.name, {})}
+                together = known.setdefault(each.name, {})
+                for key, one in value.items():
+                    together.setdefault(key, one)
             elif known.get(each.name) in (None, "", (), OpticsInfo()):
                 known[each.name] = value
-    return Sidecar(**known)
+    return Sidecar(**known, files=tuple(files))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
 from nd2watch.sidecars.text import decoded
+from nd2watch.sidecars.values import (
+    list_of,
+    moment_since_1970,
+    relative_path,
+    text_of,
+    well_name,
+    whole,
+)
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import distance_um, magnification_of
 from nd2watch.sources.values import above_zero, finite
@@ -20,10 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENTRY: Final = re.compile(r'"([^"]*)"\s*(?:,(.*))?')
-_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ROWS: Final = (*_LETTERS, *(f"A{letter}" for letter in _LETTERS))
+_ROWS: Final = 52
 _WAVES: Final = 99
-_DIGITS: Final = 9
 _PROJECTION: Final = "Max Intensity Projection"
 
 
@@ -64,9 +68,9 @@ def _plan(path: Path, text: str) -> Sidecar:
     if "EndFile" not in entries:  # a part of it would ask for too few frames
         raise SidecarError(f"{path} is not written to its end yet", path)
     channels = _waves(entries)
-    planes = _count(entries.get("ZSteps", "")) if _is_on(entries.get("ZSeries")) else 1
+    planes = whole(entries.get("ZSteps")) if _is_on(entries.get("ZSeries")) else 1
     sizes = {
-        "t": _count(entries.get("TimePoints", "")),
+        "t": whole(entries.get("TimePoints")),
         "z": planes if "ZSeries" in entries else None,
         "c": len(channels) or None,
     }
@@ -74,21 +78,21 @@ def _plan(path: Path, text: str) -> Sidecar:
         sizes={axis: size for axis, size in sizes.items() if size is not None},
         sites=_sites(entries),
         wells=tuple(
-            f"{row}{column:02d}"
-            for number, row in enumerate(_ROWS, 1)
-            for column, is_on in enumerate(_flags(entries, f"WellsSelection{number}"), 1)
+            well_name(row, column)
+            for row in range(1, _ROWS + 1)
+            for column, is_on in enumerate(_flags(entries, f"WellsSelection{row}"), 1)
             if is_on
         ),
         channels=channels,
         plate_name=path.stem,
-        plate_rows=_count(entries.get("YWells", "")),
-        plate_columns=_count(entries.get("XWells", "")),
+        plate_rows=whole(entries.get("YWells")),
+        plate_columns=whole(entries.get("XWells")),
     )
 
 
 def _waves(entries: Mapping[str, str]) -> dict[str, ChannelInfo]:
     """Return the wavelengths that are collected, by number."""
-    count = _count(entries.get("NWavelengths", "")) or 0
+    count = whole(entries.get("NWavelengths")) or 0
     if _is_off(entries.get("Waves")):
         count = 1
     return {
@@ -105,7 +109,7 @@ def _sites(entries: Mapping[str, str]) -> int | None:
     selections = [name for name in entries if name.startswith("SiteSelection")]
     if selections:
         return sum(sum(_flags(entries, name)) for name in selections)
-    columns, rows = (_count(entries.get(name, "")) for name in ("XSites", "YSites"))
+    columns, rows = (whole(entries.get(name)) for name in ("XSites", "YSites"))
     return columns * rows if columns and rows else None
 
 
@@ -124,11 +128,6 @@ def _is_off(text: str | None) -> bool:
     return text is not None and text.strip().upper() in ("FALSE", "0")
 
 
-def _count(text: str) -> int | None:
-    """Return a number of things, None for something else or an absurd number."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
-
-
 def _protocol(path: Path, text: str) -> Sidecar:
     """Return what a plan of HCS.ai tells, which is JSON."""
     try:
@@ -138,33 +137,34 @@ def _protocol(path: Path, text: str) -> Sidecar:
     plan = _at(document, "ImageStack", "AutoLeadAcquisitionProtocol")
     if not isinstance(plan, dict):
         raise SidecarError(f"{path} is no plan of MetaXpress Acquire", path)
-    waves = [wave for wave in _list(plan.get("Wavelengths")) if isinstance(wave, dict)]
-    sizes = {"t": len(_list(_at(plan, "PlateMap", "TimeSchedule", "Times"))), "c": len(waves)}
-    slices = _at(plan, "PlateMap", "ZDimensionParameters", "NumberOfSlices")
+    waves = [wave for wave in list_of(plan.get("Wavelengths")) if isinstance(wave, dict)]
+    sizes = {"t": len(list_of(_at(plan, "PlateMap", "TimeSchedule", "Times"))), "c": len(waves)}
+    slices = whole(_at(plan, "PlateMap", "ZDimensionParameters", "NumberOfSlices"))
     # Where only projections were kept, it has the planes that they are made of.
-    if any(wave.get("ImagingMode") != _PROJECTION for wave in waves) and _is_count(slices):
+    if slices is not None and any(wave.get("ImagingMode") != _PROJECTION for wave in waves):
         sizes["z"] = slices
     lens = plan.get("ObjectiveCalibration")
-    objective = _text(_at(lens, "ObjectiveName"))
-    rows, columns = (_at(plan, "Plate", name) for name in ("Rows", "Columns"))
+    objective = text_of(_at(lens, "ObjectiveName"))
     return Sidecar(
         sizes=sizes,
         channels={
-            str(wave["Index"]): _wave(wave) for wave in waves if _is_count(wave.get("Index"))
+            str(number): _wave(wave)
+            for wave in waves
+            if (number := whole(wave.get("Index"))) is not None
         },
         optics=OpticsInfo(objective_name=objective, magnification=magnification_of(objective)),
         pixel_size_um=distance_um(_at(lens, "PixelWidth"), _at(lens, "Unit") or "um"),
         z_step_um=above_zero(_at(plan, "PlateMap", "ZDimensionParameters", "Step")),
-        plate_name=_text(_at(plan, "Plate", "Name")),
-        plate_rows=rows if _is_count(rows) else None,
-        plate_columns=columns if _is_count(columns) else None,
+        plate_name=text_of(_at(plan, "Plate", "Name")),
+        plate_rows=whole(_at(plan, "Plate", "Rows")),
+        plate_columns=whole(_at(plan, "Plate", "Columns")),
     )
 
 
 def _wave(wave: Mapping[str, Any]) -> ChannelInfo:
     """Return a channel of HCS.ai, which is named after its emission filter."""
     return ChannelInfo(
-        name=_text(_at(wave, "EmissionFilter", "Name")),
+        name=text_of(_at(wave, "EmissionFilter", "Name")),
         excitation_nm=_wavelength_nm(wave.get("ExcitationFilter")),
         emission_nm=_wavelength_nm(wave.get("EmissionFilter")),
     )
@@ -186,36 +186,25 @@ def _at(value: object, *names: str) -> Any:
     return value
 
 
-def _list(value: object) -> list[Any]:
-    """Return a list of a JSON document, an empty one for something else."""
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    """Return a text of a JSON document, an empty one for something else."""
-    return value if isinstance(value, str) else ""
-
-
-def _is_count(value: object) -> bool:
-    """Return whether a value of a JSON document is a whole number from 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _image_list(path: Path, text: str) -> Sidecar:
     """Return what a list of images tells, which has a row for each of them."""
     lines = text.splitlines()
+    is_cut = not text.endswith("\n")
     names = [name.strip() for name in lines[0].split(",")] if lines else []
     if "ImageFileName" not in names:
         raise SidecarError(f"{path} is no list of images, or has no line yet", path)
     frames: dict[str, PlaneInfo] = {}
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], 2):
         cells = [cell.strip().strip('"') for cell in line.split(",")]
         if len(cells) != len(names):  # damaged, or not written to its end
             continue
+        if is_cut and number == len(lines):  # the last cell may go on
+            cells[-1] = ""
         row = dict(zip(names, cells, strict=True))
-        name = _relative(row.get("ImageSubFolderPath", ""), row["ImageFileName"])
-        if name is not None:
-            frames[name] = _plane(row)
+        folder, name = row.get("ImageSubFolderPath", ""), relative_path(row["ImageFileName"])
+        file = relative_path(f"{folder}/{name}" if folder else name) if name else ""
+        if file:
+            frames[file] = _plane(row)
     return Sidecar(frames=frames, files=tuple(frames))
 
 
@@ -223,24 +212,7 @@ def _plane(row: Mapping[str, str]) -> PlaneInfo:
     """Return what a row tells of its image."""
     x, y, z = (finite(row.get(f"Position{axis}Um")) for axis in "XYZ")
     return PlaneInfo(
-        acquired=_moment(row.get("TimeStampSec")),
+        acquired=moment_since_1970(row.get("TimeStampSec")),
         stage_um=None if x is None or y is None else (x, y, z),
         exposure_ms=above_zero(row.get("ExposureTimeMs")),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Return a time in seconds since 1970."""
-    seconds = finite(text)
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # such years are beyond the calendar
-        return None
-
-
-def _relative(folder: str, name: str) -> str | None:
-    """Return the path of an image from the folder of its list, None where it leads elsewhere."""
-    path = PurePosixPath(folder.replace("\\", "/"), name.replace("\\", "/"))
-    if not name or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        return None
-    return path.as_posix()

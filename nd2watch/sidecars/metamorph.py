@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
 from nd2watch.sidecars.text import decoded
+from nd2watch.sidecars.values import whole
 from nd2watch.sources import ChannelInfo
 from nd2watch.sources.tiff.units import moment
 from nd2watch.sources.values import finite
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _LINE: Final = re.compile(r'"(\w{1,80})"[ \t]*,[ \t]*(.*)')
 _END: Final = re.compile(r'^"EndFile"', re.MULTILINE)
 _NUMBERED: Final = re.compile(r"(Stage|WaveName|WaveDoZ)([1-9]\d{0,5})")
-_WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _AXES: Final = {
     "t": ("DoTimelapse", "NTimePoints"),
     "p": ("DoStage", "NStagePositions"),
@@ -84,8 +84,8 @@ def _sizes(values: dict[str, str]) -> dict[str, int]:
     for axis, (switch, count) in _AXES.items():
         if values.get(switch, "").upper() == "FALSE":
             sizes[axis] = 1
-        elif _WHOLE.fullmatch(values.get(count, "")):
-            sizes[axis] = int(values[count])
+        elif (number := whole(values.get(count))) is not None:
+            sizes[axis] = number
     return sizes
 
 

@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
 from nd2watch.sidecars.text import decoded
+from nd2watch.sidecars.values import label_of, list_of, relative_path, text_of, whole
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import aperture_of, magnification_of, moment
 from nd2watch.sources.values import finite, known_moment, known_time_ms
@@ -30,8 +30,6 @@ _KEY: Final = re.compile(
 _PLACE: Final = re.compile(r"-\d+-(\d{1,9})-(\d{1,9})")
 _OBJECTIVE: Final = re.compile(r"(?i)[^-]*objective[^-]*-label")
 _DECODER: Final = json.JSONDecoder(strict=False)
-_MOST: Final = 1_000_000_000
-_MOST_DIGITS: Final = 100
 _DEEPEST: Final = 1 << 16
 """Characters that a record that is nested too deeply is taken to have cost."""
 
@@ -148,9 +146,9 @@ def _add_keyed(frames: dict[str, _Frame], path: Path, name: str, record: Record)
     place = _PLACE.fullmatch(name)
     if file and place:
         channel, z = map(int, place.groups())
-        position = _whole(record.get("PositionIndex"))
+        position = whole(record.get("PositionIndex"))
         # Where one stack has all positions, the numbers are those of several planes.
-        frames[f"{name} {position} {_text(_value(record, 'PositionName'))}"] = _Frame(
+        frames[f"{name} {position} {text_of(_value(record, 'PositionName'))}"] = _Frame(
             file=file, record=record, channel=channel, z=z, position=position
         )
 
@@ -162,19 +160,17 @@ def _add_named(frame: _Frame, kind: str, record: Record) -> None:
         return
     within = record.get("completeCoords")
     axes: Record = within if isinstance(within, dict) else record
-    frame.channel = _whole(axes.get("channel", record.get("ChannelIndex", 0)))
-    frame.z = _whole(axes.get("z", record.get("SliceIndex", 0)))
-    frame.position = _whole(axes.get("position", record.get("PositionIndex", 0)))
+    frame.channel = whole(axes.get("channel", record.get("ChannelIndex", 0)))
+    frame.z = whole(axes.get("z", record.get("SliceIndex", 0)))
+    frame.position = whole(axes.get("position", record.get("PositionIndex", 0)))
 
 
 def _path(path: Path, text: object) -> str:
     """Return a path from the folder of the sidecar; empty for one that leads elsewhere."""
-    named = PureWindowsPath(text) if isinstance(text, str) else PureWindowsPath()
-    parts = named.parts
-    if named.anchor or ".." in parts:
-        return ""
+    file = relative_path(text)
+    folder, _, below = file.partition("/")
     # The paths of 2.0 begin in the folder of the acquisition, the sidecar lies one below.
-    return "/".join(parts[1:] if len(parts) > 1 and parts[0] == path.parent.name else parts)
+    return below if below and folder == path.parent.name else file
 
 
 def _sizes(summary: Record) -> dict[str, int]:
@@ -182,7 +178,7 @@ def _sizes(summary: Record) -> dict[str, int]:
     intended = summary.get("IntendedDimensions")
     dimensions: Record = intended if isinstance(intended, dict) else {}
     counts = {
-        axis: _whole(dimensions.get(name)) or _whole(summary.get(plural))
+        axis: whole(dimensions.get(name)) or whole(summary.get(plural))
         for axis, (name, plural) in _COUNTS.items()
     }
     return {axis: count for axis, count in counts.items() if count}
@@ -190,7 +186,7 @@ def _sizes(summary: Record) -> dict[str, int]:
 
 def _channels(summary: Record, frames: tuple[_Frame, ...]) -> dict[int, ChannelInfo]:
     """Return the channels by number, with exposure and camera of their first plane."""
-    names, colors = _listed(summary, "ChNames"), _listed(summary, "ChColors")
+    names, colors = list_of(summary.get("ChNames")), list_of(summary.get("ChColors"))
     firsts: dict[int, Record] = {}
     for frame in frames:
         if frame.channel is not None and frame.record:
@@ -198,10 +194,10 @@ def _channels(summary: Record, frames: tuple[_Frame, ...]) -> dict[int, ChannelI
     numbers = {*range(len(names)), *firsts}
     return {
         number: ChannelInfo(
-            name=_text(_item(names, number)) or _text(_value(record, "Channel")),
+            name=text_of(_item(names, number)) or text_of(_value(record, "Channel")),
             color=_color(_item(colors, number)),
             exposure_ms=finite(_value(record, "Exposure-ms")),
-            camera=_text(_value(record, "Camera")) or _text(_value(record, "Core-Camera")),
+            camera=text_of(_value(record, "Camera")) or text_of(_value(record, "Core-Camera")),
         )
         for number in sorted(numbers)
         for record in (firsts.get(number, {}),)
@@ -215,12 +211,12 @@ def _labels(channels: dict[int, ChannelInfo]) -> dict[str, int]:
     """
     labels: dict[str, int] = {}
     for number, channel in channels.items():
-        labels.setdefault(_plain(channel.name), number)
+        labels.setdefault(label_of(channel.name), number)
     cut = {number: channel.name.partition("-")[0] for number, channel in channels.items()}
     unclear = {name for name, count in Counter(cut.values()).items() if count > 1}
     for number, name in cut.items():
         if name not in unclear:
-            labels.setdefault(_plain(name), number)
+            labels.setdefault(label_of(name), number)
     for number in channels:
         labels.setdefault(str(number), number)
     labels.pop("", None)
@@ -245,15 +241,15 @@ def _planes(document: _Document, labels: dict[str, int]) -> dict[str, int]:
 def _positions(summary: Record, frames: tuple[_Frame, ...]) -> dict[str, str]:
     """Return the names of positions by what stands for them in names: the name, or the number."""
     names: dict[int, str] = {}
-    for number, position in enumerate(_listed(summary, "StagePositions")):
-        if isinstance(position, dict) and (name := _text(position.get("Label"))):
+    for number, position in enumerate(list_of(summary.get("StagePositions"))):
+        if isinstance(position, dict) and (name := text_of(position.get("Label"))):
             names[number] = name
     for frame in frames:
-        if frame.position is not None and (name := _text(_value(frame.record, "PositionName"))):
+        if frame.position is not None and (name := text_of(_value(frame.record, "PositionName"))):
             names.setdefault(frame.position, name)
     ordered = dict(sorted(names.items()))
     numbered = {str(index): name for index, name in ordered.items()}
-    return {**numbered, **{_plain(name): name for name in ordered.values()}}
+    return {**numbered, **{label_of(name): name for name in ordered.values()}}
 
 
 def _infos(frames: tuple[_Frame, ...], channels: dict[int, ChannelInfo]) -> dict[str, PlaneInfo]:
@@ -305,7 +301,7 @@ def _optics(record: Record) -> OpticsInfo:
     within = record.get("ScopeData")
     devices: Record = within if isinstance(within, dict) else record
     for name in devices:
-        if _OBJECTIVE.fullmatch(name) and (label := _text(_value(devices, name))):
+        if _OBJECTIVE.fullmatch(name) and (label := text_of(_value(devices, name))):
             return OpticsInfo(
                 objective_name=label,
                 magnification=magnification_of(label),
@@ -320,34 +316,12 @@ def _value(record: Record, name: str) -> Any:
     return value.get("PropVal", value.get("scalar")) if isinstance(value, dict) else value
 
 
-def _listed(record: Record, name: str) -> list[Any]:
-    """Return a list of a record, empty for what is none."""
-    value = record.get(name)
-    return value if isinstance(value, list) else []
-
-
 def _item(values: list[Any], number: int) -> Any:
     """Return an item of a list, None when it has no such item."""
     return values[number] if number < len(values) else None
-
-
-def _text(value: object) -> str:
-    """Return a text, empty for what is none."""
-    return value if isinstance(value, str) else ""
-
-
-def _plain(label: str) -> str:
-    """Return a label as it is compared: one of digits without its padding."""
-    return str(int(label)) if label.isdecimal() and len(label) < _MOST_DIGITS else label
 
 
 def _color(value: object) -> int | None:
     """Return a colour, which is stored as a signed number of opacity, red, green and blue."""
     number = finite(value)
     return None if number is None else int(number) & 0xFFFFFF
-
-
-def _whole(value: object) -> int | None:
-    """Return a whole number that counts something, None for another."""
-    number = finite(value)
-    return int(number) if number is not None and 0 <= number <= _MOST and number % 1 == 0 else None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
-from nd2watch.sidecars.text import elements
+from nd2watch.sidecars.document import Document
+from nd2watch.sidecars.values import relative_path, well_name, whole
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import moment
 from nd2watch.sources.values import finite
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     Texts = Mapping[str, str]
 
-_LONGEST: Final = 9
 _DIGITS: Final = 9
 """Digits after the point to which metres and seconds are exact in um and ms."""
 
@@ -30,6 +30,9 @@ _PLACE: Final = {
     "ChannelID": "",
 }
 """Numbers that tell where an image is, with what they are when they are left out."""
+
+_RECORDS: Final = ("Plates/Plate", "Maps/Map/Entry", "Images/Image")
+"""Parts of an index that are read; newer ones have maps of what they tell once of each channel."""
 
 _CONTRASTS: Final = {"fluorescence": ("fluorescence",), "brightfield": ("brightfield",)}
 _MODES: Final = {
@@ -80,56 +83,52 @@ def read(path: Path, data: bytes) -> Sidecar:
     SidecarError
         If it is no XML, or whole without any image.
     """
-    root, is_whole = elements(path, data)
+    document = Document(path, data, *_RECORDS)
     images: list[_Image] = []
     samples: dict[str, Texts] = {}
-    constants = _constants(root)
-    for element in root.iterfind("Images/Image"):
-        texts = _texts(element)
-        image = _image(texts)
-        if image is not None:
+    constants: dict[str, Texts] = {}
+    plate: Texts = {}
+    for *_, record in document:
+        texts = _texts(record)
+        if record.tag == "Plate":
+            plate = plate or texts
+        elif record.tag == "Entry":
+            label = record.get("ChannelID", "").strip()
+            constants[label] = {**texts, **constants.get(label, {})}
+        elif (image := _image(texts)) is not None:
             images.append(image)
-            if image.channel not in samples:
-                samples[image.channel] = {**constants.get(image.channel, {}), **texts}
-    if is_whole and not images:
+            samples.setdefault(image.channel, texts)
+    if document.is_whole and not images:
         raise SidecarError(f"{path} lists no images", path)
-    plate = root.find("Plates/Plate")
     frames = {image.file: image.info for image in images}
+    channels = {label: {**constants.get(label, {}), **texts} for label, texts in samples.items()}
     return Sidecar(
-        channels={label: _channel(samples[label]) for label in sorted(samples, key=int)},
+        channels={label: _channel(channels[label]) for label in sorted(channels, key=int)},
         frames=frames,
         files=tuple(frames),
-        is_closed=is_whole,
+        is_closed=document.is_whole,
         z_step_um=_z_step_um(images),
-        **_of_plate({} if plate is None else _texts(plate)),
-        **_of_optics(next(iter(samples.values()), {})),
-        **(_sizes(images) if is_whole else {}),
+        **_of_plate(plate),
+        **_of_optics(next(iter(channels.values()), {})),
+        **(_sizes(images) if document.is_whole else {}),
     )
-
-
-def _constants(root: ET.Element) -> dict[str, Texts]:
-    """Return what newer indices tell once of each channel, by its label."""
-    found: dict[str, Texts] = {}
-    for entry in root.iterfind("Maps/Map/Entry"):
-        label = entry.get("ChannelID", "").strip()
-        found[label] = {**_texts(entry), **found.get(label, {})}
-    return found
 
 
 def _image(texts: Texts) -> _Image | None:
     """Return an image, None when it was not recorded, or its record is damaged."""
-    file = _relative(texts.get("URL", ""))
-    place = [_whole(texts.get(name, default)) for name, default in _PLACE.items()]
+    file = relative_path(texts.get("URL"))
+    place = [whole(texts.get(name, default)) for name, default in _PLACE.items()]
     numbers = [number for number in place if number is not None]
     if not file or len(numbers) < len(place):
         return None
     row, column, site, t, z, channel = numbers
-    if not row or not column:
+    well = well_name(row, column)
+    if not well:
         return None
     acquired, offset_ms = moment(texts.get("AbsTime")), _scaled(texts, "MeasurementTimeOffset", 1e3)
     return _Image(
         file=file,
-        well=_well(row, column),
+        well=well,
         site=site,
         t=t,
         z=z,
@@ -182,8 +181,8 @@ def _of_plate(texts: Texts) -> dict[str, Any]:
     return {
         "started": moment(texts.get("MeasurementStartTime")),
         "plate_name": texts.get("Name") or texts.get("PlateID", ""),
-        "plate_rows": _whole(texts.get("PlateRows", "")),
-        "plate_columns": _whole(texts.get("PlateColumns", "")),
+        "plate_rows": whole(texts.get("PlateRows")),
+        "plate_columns": whole(texts.get("PlateColumns")),
     }
 
 
@@ -235,23 +234,3 @@ def _scaled(texts: Texts, name: str, factor: float) -> float | None:
     """Return a number in other units, without the traces of converting it."""
     number = finite(texts.get(name))
     return None if number is None else round(number * factor, _DIGITS)
-
-
-def _whole(text: str) -> int | None:
-    """Return a number that counts something, None when it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST else None
-
-
-def _well(row: int, column: int) -> str:
-    """Return the name of the well in a row and column from 1."""
-    letters = ""
-    while row:
-        row, rest = divmod(row - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return f"{letters}{column:02d}"
-
-
-def _relative(text: str) -> str:
-    """Return the path of a file below the folder, empty when it leads elsewhere."""
-    path = text.strip().replace("\\", "/")
-    return "" if ":" in path or {"", "..", "."} & set(path.split("/")) else path

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
-from datetime import datetime
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
-from nd2watch.sidecars.text import decoded, elements
+from nd2watch.sidecars.document import Document
+from nd2watch.sidecars.values import label_of, local_moment, relative_path
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import magnification_of, moment
 from nd2watch.sources.values import above_zero, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
 _CLOCK: Final = "%m/%d/%Y %I:%M:%S %p"
-_NO_XML: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
-    "|&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));"
-)
-"""Characters that XML does not allow, as such or by number: some of these files have them."""
 
 
 def read(path: Path, data: bytes) -> Sidecar:
@@ -43,23 +37,27 @@ def read(path: Path, data: bytes) -> Sidecar:
     SidecarError
         If it is something else, or empty yet.
     """
-    root, is_whole = elements(path, _NO_XML.sub(" ", decoded(data)).encode())
-    if root.tag != "PVScan":
-        raise SidecarError(f"{path} is no list of frames of Prairie View", path)
-    listed = list(_listed(root))
+    document = Document(path, data, "Sequence/Frame", is_lenient=True)
     frames: dict[str, PlaneInfo] = {}
     channels: dict[str, ChannelInfo] = {}
     shared = set[str]()
-    for file, frame, state in listed:
-        name = _relative(file.get("filename", ""))
-        if name is None:
-            continue
-        if name in frames:
-            shared.add(name)
-        frames.setdefault(name, _plane(frame, state))
-        label = _label(file.get("channel", ""))
-        channels.setdefault(label, ChannelInfo(name=file.get("channelName") or f"Ch{label}"))
-    state = listed[0][2] if listed else _state(root)
+    first: Mapping[str, str] | None = None
+    for frame, state in _frames(document):
+        first = state if first is None else first
+        plane = _plane(frame, state)
+        for file in frame.iterfind("File"):
+            name = relative_path(file.get("filename"))
+            if not name:
+                continue
+            if name in frames:
+                shared.add(name)
+            frames.setdefault(name, plane)
+            label = label_of(file.get("channel", ""))
+            channels.setdefault(label, ChannelInfo(name=file.get("channelName") or f"Ch{label}"))
+    root = document.root
+    if root.tag != "PVScan":
+        raise SidecarError(f"{path} is no list of frames of Prairie View", path)
+    state = _state(root) if first is None else first
     is_stack = _are_stacks(root)
     z_um = above_zero(state.get("micronsPerPixel_ZAxis"))
     return Sidecar(
@@ -71,20 +69,19 @@ def read(path: Path, data: bytes) -> Sidecar:
         # Of files with several pages no single plane is told.
         frames={name: plane for name, plane in frames.items() if name not in shared},
         files=tuple(frames),
-        is_closed=is_whole and bool(frames),
+        is_closed=document.is_whole and bool(frames),
         axis_fields={"t": ("cycle",), "z": ("idx",)} if is_stack else {"t": ("cycle", "idx")},
     )
 
 
-def _listed(root: Element) -> Iterator[tuple[Element, Element, Mapping[str, str]]]:
-    """Yield each file with its frame and the state of the microscope at it."""
-    scan = _state(root)
-    for sequence in root.iterfind("Sequence"):
-        cycle = _state(sequence)
-        for frame in sequence.iterfind("Frame"):
-            state = ChainMap(_state(frame), cycle, scan)
-            for file in frame.iterfind("File"):
-                yield file, frame, state
+def _frames(document: Document) -> Iterator[tuple[Element, Mapping[str, str]]]:
+    """Yield each finished frame with the state of the microscope at it."""
+    known: Element | None = None
+    above: list[dict[str, str]] = []
+    for root, sequence, frame in document:
+        if sequence is not known:
+            known, above = sequence, [_state(sequence), _state(root)]
+        yield frame, ChainMap(_state(frame), *above)
 
 
 def _state(element: Element) -> dict[str, str]:
@@ -141,20 +138,4 @@ def _optics(state: Mapping[str, str]) -> OpticsInfo:
 
 def _started(text: str) -> datetime | None:
     """Return when the run began, which is told in local time."""
-    try:
-        return datetime.strptime(text.strip(), _CLOCK).astimezone()
-    except (ValueError, OverflowError, OSError):  # another form, or beyond the calendar
-        return moment(text)
-
-
-def _label(text: str) -> str:
-    """Return the label of a channel without padding."""
-    return text.lstrip("0") or "0" if text.isascii() and text.isdecimal() else text
-
-
-def _relative(name: str) -> str | None:
-    """Return the path of a frame from the folder of its list, None where it leads elsewhere."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        return None
-    return path.as_posix()
+    return local_moment(text, _CLOCK) or moment(text)

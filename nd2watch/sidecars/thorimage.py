@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
-from nd2watch.sidecars.text import attributes, elements
+from nd2watch.sidecars.document import attributes, elements
+from nd2watch.sidecars.values import local_moment, moment_since_1970, whole
 from nd2watch.sources import ChannelInfo, OpticsInfo
 from nd2watch.sources.tiff.units import aperture_of, magnification_of
 from nd2watch.sources.values import above_zero, finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
 _LETTERS: Final = "ABCD"
 _CHANNEL: Final = re.compile(f"Chan([{_LETTERS}])")
 _CLOCK: Final = "%m/%d/%Y %H:%M:%S"
-_DIGITS: Final = 9
 
 
 def read(path: Path, data: bytes) -> Sidecar:
@@ -84,12 +84,12 @@ def _times_and_planes(root: Element) -> dict[str, int | None]:
     many of its frames make one stack is then not certain.
     """
     stream, stage = (_attributes(root, name) for name in ("Streaming", "ZStage"))
-    steps = _count(stage.get("steps")) if stage.get("enable", "1") == "1" else 1
+    steps = whole(stage.get("steps")) if stage.get("enable", "1") == "1" else 1
     if not _is_streaming(root):
-        return {"t": _count(_attributes(root, "Timelapse").get("timepoints")), "z": steps}
+        return {"t": whole(_attributes(root, "Timelapse").get("timepoints")), "z": steps}
     if stream.get("zFastEnable") == "1":
         return {"z": steps}
-    return {"t": _count(stream.get("frames")), "z": 1}
+    return {"t": whole(stream.get("frames")), "z": 1}
 
 
 def _period_ms(root: Element) -> float | None:
@@ -101,7 +101,7 @@ def _period_ms(root: Element) -> float | None:
     rate = above_zero(scanner.get("frameRate"))
     if rate is None or _attributes(root, "Streaming").get("zFastEnable") == "1":
         return None
-    averaged = _count(scanner.get("averageNum")) if scanner.get("averageMode") == "1" else 1
+    averaged = whole(scanner.get("averageNum")) if scanner.get("averageMode") == "1" else 1
     return 1000 * (averaged or 1) / rate
 
 
@@ -120,7 +120,7 @@ def _positions(root: Element) -> int | None:
 
 def _product(element: Element, *names: str) -> int:
     """Return how many things are in rows and columns; a number that is left out is 1."""
-    return math.prod(_count(element.get(name, "1")) or 0 for name in names)
+    return math.prod(whole(element.get(name, "1")) or 0 for name in names)
 
 
 def _channels(root: Element) -> dict[str, ChannelInfo]:
@@ -130,7 +130,7 @@ def _channels(root: Element) -> dict[str, ChannelInfo]:
     letters = [_CHANNEL.fullmatch(wave.get("name", "")) for wave in waves]
     if all(letters):
         named = {found[1]: wave for found, wave in zip(letters, waves, strict=True) if found}
-    switches = _count(_attributes(root, "Wavelengths/ChannelEnable").get("Set")) or 0
+    switches = whole(_attributes(root, "Wavelengths/ChannelEnable").get("Set")) or 0
     on = {letter for bit, letter in enumerate(_LETTERS) if switches >> bit & 1} & named.keys()
     return {
         letter: ChannelInfo(
@@ -152,17 +152,6 @@ def _pixel_size_um(scanner: Mapping[str, str]) -> float | None:
 
 def _started(date: Mapping[str, str]) -> datetime | None:
     """Return when the experiment began, from seconds since 1970 or else from local time."""
-    seconds = above_zero(date.get("uTime"))
-    try:
-        if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC)
-        return datetime.strptime(date.get("date", ""), _CLOCK).astimezone()
-    except (ValueError, OverflowError, OSError):  # no time of day, or beyond the calendar
-        return None
-
-
-def _count(text: str | None) -> int | None:
-    """Return a number of things, None for something else or an absurd number."""
-    if text is None or not text.isascii() or not text.isdecimal() or len(text) > _DIGITS:
-        return None
-    return int(text)
+    if (seconds := above_zero(date.get("uTime"))) is not None:
+        return moment_since_1970(seconds)
+    return local_moment(date.get("date", ""), _CLOCK)

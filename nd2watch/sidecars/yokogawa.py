@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
-from nd2watch.sidecars.text import attributes, elements
+from nd2watch.sidecars.document import Document, attributes
+from nd2watch.sidecars.values import relative_path, well_name, whole
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import aperture_of, moment
 from nd2watch.sources.values import above_zero, finite
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree import ElementTree as ET
 
-_LONGEST: Final = 9
 _MOST_PLANES: Final = 100_000
 _COLOR: Final = re.compile(r"#(?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})")
 _BAND: Final = re.compile(r"BP(\d+(?:\.\d+)?)/\d+(?:\.\d+)?")
@@ -43,11 +43,11 @@ def read(path: Path, data: bytes) -> Sidecar:
     SidecarError
         If it is none of them, or the settings are not whole.
     """
-    text = data.rstrip()
-    # Some lists end in a bracket too many.
-    root, is_whole = elements(path, text[:-1] if text.endswith(b">>") else text)
+    document = Document(path, data, "MeasurementRecord")
+    images = _of_images(document)
+    root, is_whole = document.root, document.is_whole
     if root.tag == "MeasurementData":
-        return _of_images(root, is_whole=is_whole)
+        return images
     if root.tag == "MeasurementDetail":
         return _of_measurement(root, is_whole=is_whole)
     if root.tag != "MeasurementSetting":
@@ -57,12 +57,15 @@ def read(path: Path, data: bytes) -> Sidecar:
     return _of_settings(root)
 
 
-def _of_images(root: ET.Element, *, is_whole: bool) -> Sidecar:
-    """Return what the list of images tells; it cannot tell that no more will come."""
+def _of_images(document: Document) -> Sidecar:
+    """Read a document, and return what it tells as a list of images.
+
+    It cannot tell that no more will come.
+    """
     frames: dict[str, PlaneInfo] = {}
     wells: dict[str, None] = {}
-    for element in root.iterfind("MeasurementRecord"):
-        record, file = attributes(element), _relative(element.text or "")
+    for _, element in document:
+        record, file = attributes(element), relative_path(element.text)
         well = _well(record)
         if record.get("Type") != "IMG" or not file or not well:
             continue
@@ -75,8 +78,8 @@ def _of_images(root: ET.Element, *, is_whole: bool) -> Sidecar:
     return Sidecar(
         frames=frames,
         files=tuple(frames),
-        wells=tuple(wells) if is_whole else (),
-        is_closed=None if is_whole else False,
+        wells=tuple(wells) if document.is_whole else (),
+        is_closed=None if document.is_whole else False,
     )
 
 
@@ -90,16 +93,16 @@ def _of_measurement(root: ET.Element, *, is_whole: bool) -> Sidecar:
     ]
     return Sidecar(
         sizes={
-            "t": _whole(detail.get("TimePointCount")) or 0,
-            "z": _whole(detail.get("ZCount")) or 0,
+            "t": whole(detail.get("TimePointCount")) or 0,
+            "z": whole(detail.get("ZCount")) or 0,
         },
-        sites=_whole(detail.get("FieldCount")),
+        sites=whole(detail.get("FieldCount")),
         pixel_size_um=next((size for size in pixels if size), None),
         started=moment(detail.get("BeginTime")),
         is_closed=is_whole and moment(detail.get("EndTime")) is not None,
         plate_name=next((plate.get("Name", "") for plate in plates), ""),
-        plate_rows=_whole(detail.get("RowCount")),
-        plate_columns=_whole(detail.get("ColumnCount")),
+        plate_rows=whole(detail.get("RowCount")),
+        plate_columns=whole(detail.get("ColumnCount")),
     )
 
 
@@ -122,8 +125,8 @@ def _of_settings(root: ET.Element) -> Sidecar:
         optics=_optics(root),
         z_step_um=next((step for step in steps if step), None),
         period_ms=_period_ms(root),
-        plate_rows=_whole(plate.get("Rows")),
-        plate_columns=_whole(plate.get("Columns")),
+        plate_rows=whole(plate.get("Rows")),
+        plate_columns=whole(plate.get("Columns")),
     )
 
 
@@ -132,7 +135,7 @@ def _planes(actions: Iterable[ET.Element]) -> dict[str, int]:
     found: dict[str, int] = {}
     for action in actions:
         for channel in action.iterfind("Ch"):
-            number = _whole((channel.text or "").strip())
+            number = whole((channel.text or "").strip())
             if number:
                 found[str(number)] = max(found.get(str(number), 0), _slices(action))
     # One count that is not known may be the largest.
@@ -164,7 +167,7 @@ def _channels(root: ET.Element, planes: Mapping[str, int]) -> dict[str, ChannelI
     }
     found: dict[str, ChannelInfo] = {}
     for channel in root.iterfind("ChannelList/Channel"):
-        label = str(_whole(attributes(channel).get("Ch")))
+        label = str(whole(attributes(channel).get("Ch")))
         if label in planes:
             names = [(name.text or "").strip() for name in channel.iterfind("LightSourceName")]
             found[label] = _channel(attributes(channel), [lights.get(name) for name in names])
@@ -208,25 +211,6 @@ def _period_ms(root: ET.Element) -> float | None:
     return interval_s * 1e3 if interval_s and whole_s and interval_s < whole_s else None
 
 
-def _whole(text: str | None) -> int | None:
-    """Return a number that counts something, None when it is none."""
-    if text is None or not text.isascii() or not text.isdecimal() or len(text) > _LONGEST:
-        return None
-    return int(text)
-
-
 def _well(told: Mapping[str, str]) -> str:
     """Return the name of the well in a row and column, empty when they are damaged."""
-    row, column, letters = _whole(told.get("Row")), _whole(told.get("Column")), ""
-    if not row or not column:
-        return ""
-    while row:
-        row, rest = divmod(row - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return f"{letters}{column:02d}"
-
-
-def _relative(text: str) -> str:
-    """Return the path of a file below the folder, empty when it leads elsewhere."""
-    path = text.strip().replace("\\", "/")
-    return "" if ":" in path or {"", "..", "."} & set(path.split("/")) else path
+    return well_name(whole(told.get("Row")), whole(told.get("Column")))

@@ -205,7 +205,7 @@ def test_projections_of_hcs_ai_have_no_number_of_planes(tmp_path: Path) -> None:
 def test_wrong_types_in_a_plan_of_hcs_ai_are_unknown(tmp_path: Path) -> None:
     plan = {
         "ObjectiveCalibration": ["10X"],
-        "Plate": {"Name": 7, "Rows": "8", "Columns": True},
+        "Plate": {"Name": 7, "Rows": "eight", "Columns": True},
         "Wavelengths": [3, {"Index": "x"}, {"Index": 2, "EmissionFilter": "FITC"}],
         "PlateMap": {"TimeSchedule": {"Times": 4}, "ZDimensionParameters": {"Step": "far"}},
     }

@@ -251,7 +251,6 @@ def test_one_time_point_has_no_period(tmp_path: Path) -> None:
         "<a>" * 20_000,
         '<!DOCTYPE a [<!ENTITY b "c">]><MeasurementData>&b;</MeasurementData>',
         SETTING[: SETTING.index("</bts:ChannelList")],
-        images(record("a.tif")) + "<again/>",
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, name: str, data: str | bytes) -> None:
