@@ -1,4 +1,4 @@
-"""The service: its main loop, from start to stop."""
+"""The service, from start to stop."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ from nd2watch import host
 from nd2watch.errors import ConfigError
 from nd2watch.pending import remove_orphans
 from nd2watch.service.dispatch import Dispatcher
-from nd2watch.service.events import ChangedPaths, FolderObserver
-from nd2watch.service.intake import Intake
 from nd2watch.service.notify import Notifier
 from nd2watch.service.schedule import JobScheduler
+from nd2watch.service.watch_thread import WatchThread
 from nd2watch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
     from nd2watch.clock import Clock
     from nd2watch.service.settings import ServiceSettings
 
-_LONGEST_TURN_S: Final = 1.0
-"""Pause of an idle loop, as signals cannot interrupt a longer one everywhere; and time that a
-busy one spends on opening frames before it looks at anything else."""
+_TURN_S: Final = 1.0
+"""Pause of the loop, as signals cannot interrupt a longer one everywhere."""
+
+_STALLED_S: Final = 60.0
+"""A folder whose thread has not come round for so long is told to be stalled."""
+
+_JOIN_S: Final = 10.0
+"""A thread that hangs in a dead share is not waited for longer."""
 
 
 class Daemon:
     """Watches folders and converts sequences until it is told to stop.
 
-    All state but the running conversions belongs to the thread that calls `run`. Events, the
-    scheduler, conversions and signals only wake it.
+    Each folder has a thread of its own. The thread that calls `run` supervises them: signals, the
+    configuration, and what the service manager is told.
 
     Parameters
     ----------
@@ -64,18 +67,9 @@ class Daemon:
         # Only this queue is touched by other threads and signal handlers: its put is reentrant.
         self._wakes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopping = ""
-        self._events = ChangedPaths(lambda: self._wakes.put("events"))
-        self._observer = FolderObserver(self._events)
         self._scheduler = JobScheduler(self._settings.service.conversions)
-        self._dispatcher = Dispatcher(
-            self._settings.output_folder, self._scheduler, lambda: self._wakes.put("outcome"), log
-        )
-        self._intakes: dict[str, Intake] = {}
-        self._unavailable: set[Path] = set()
-        self._unobserved: set[Path] = set()
-        self._scan_wanted = False
-        self._scanned = 0.0
-        self._scan_took = 0.0
+        self._dispatcher = Dispatcher(self._settings.output_folder, self._scheduler, log)
+        self._watches: list[WatchThread] = []
 
     def stop(self, reason: str) -> None:
         """Ask the service to end; for signal handlers and other threads."""
@@ -96,16 +90,17 @@ class Daemon:
         self._start()
         try:
             while not self._stopping:
-                self._turn()
-                if self._once and self._is_done():
+                self._obey()
+                if self._once and all(watch.is_done for watch in self._watches):
                     break
+                self._report_health()
                 self._sleep()
         finally:
             self._end()
         return self._exit_status()
 
     def _start(self) -> None:
-        """Begin to watch, then scan: a file between the two is seen by one of them."""
+        """Begin to watch; each thread observes its folder first and then scans it."""
         self._log.info(
             "started",
             version=__version__,
@@ -114,18 +109,44 @@ class Daemon:
         )
         self._remove_orphans()
         self._scheduler.start()
-        if not self._once:
-            self._observer.start()
-            self._schedule_scans()
-        self._make_intakes()
-        self._observe_folders()
+        self._start_watches()
         self._notifier.ready("first scan")
-        self._scan()
 
-    def _schedule_scans(self) -> None:
-        """Be woken for a scan at regular intervals."""
-        interval = self._settings.service.scan_interval_s
-        self._scheduler.scan_every(interval, lambda: self._wakes.put("scan"))
+    def _start_watches(self) -> None:
+        """Begin with empty hands: what there is follows from the files."""
+        settings = self._settings
+        self._watches = [
+            WatchThread(
+                watch,
+                settings.service,
+                self._dispatcher,
+                self._clock,
+                self._log,
+                lambda: self._wakes.put("ended"),
+                once=self._once,
+            )
+            for watch in settings.watches
+        ]
+        for watch in self._watches:
+            watch.start()
+            if not self._once:
+                interval = settings.service.scan_interval_s
+                self._scheduler.scan_every(watch.watch.name, interval, watch.scan)
+
+    def _stop_watches(self) -> None:
+        """End the threads of all folders."""
+        self._scheduler.scan_no_more()
+        for watch in self._watches:
+            watch.stop()
+        deadline = self._clock.monotonic() + _JOIN_S
+        for watch in self._watches:
+            if not watch.join(max(deadline - self._clock.monotonic(), 0.0)):
+                self._log.error(
+                    "folder_stalled",
+                    watch=watch.watch.name,
+                    folder=watch.watch.root,
+                    reason="its file system does not answer; it is not waited for",
+                )
 
     def _remove_orphans(self) -> None:
         """Delete what conversions of an earlier run left when that was killed."""
@@ -136,102 +157,11 @@ class Daemon:
         except OSError as error:
             self._log.error("output_folder_unavailable", folder=folder, reason=str(error))
 
-    def _make_intakes(self) -> None:
-        """Begin with empty hands: what there is follows from the files."""
-        self._intakes = {
-            watch.name: Intake(
-                watch, self._settings.service, self._clock, self._log, once=self._once
-            )
-            for watch in self._settings.watches
-        }
-
-    def _observe_folders(self) -> None:
-        """Observe every folder that is there."""
-        for intake in self._intakes.values():
-            if not self._once:
-                try:
-                    self._observer.watch(intake.watch.root)
-                except OSError as error:
-                    self._report_unobserved(intake, error)
-                else:
-                    self._unobserved.discard(intake.watch.root)
-
-    def _report_unobserved(self, intake: Intake, error: OSError) -> None:
-        """Log once that a folder gives no events; its files are found by scans all the same."""
-        root = intake.watch.root
-        if root.is_dir() and root not in self._unobserved:
-            self._unobserved.add(root)
-            self._log.warning(
-                "folder_not_observed",
-                watch=intake.watch.name,
-                folder=root,
-                reason=f"{error}; files are found by scans only{host.watch_limit_hint(error)}",
-            )
-
-    def _scan(self) -> None:
-        """Look at all files of all folders."""
-        begun = self._clock.monotonic()
-        self._scan_wanted = False
-        for intake in self._intakes.values():
-            root = intake.watch.root
-            try:
-                intake.scan()
-            except OSError as error:
-                self._report_unavailable(intake, error)
-            else:
-                if root in self._unavailable:
-                    self._unavailable.discard(root)
-                    self._log.info("folder_available", watch=intake.watch.name, folder=root)
-        self._scanned = self._clock.monotonic()
-        self._scan_took = self._scanned - begun
-
-    def _report_unavailable(self, intake: Intake, error: OSError) -> None:
-        """Log once that a folder cannot be listed; it is tried again at each scan."""
-        root = intake.watch.root
-        if root not in self._unavailable:
-            self._unavailable.add(root)
-            self._log.error(
-                "folder_unavailable", watch=intake.watch.name, folder=root, reason=str(error)
-            )
-
-    def _turn(self) -> None:
-        """Do all that there is to do now."""
-        now = self._clock.monotonic()
-        self._obey()
-        changes = self._events.take()
-        for folder in changes.gone:
-            self._observer.forget(folder)
-        interval = self._settings.service.scan_interval_s
-        self._scan_wanted |= changes.scan or now - self._scanned > 2 * interval
-        # Scans must not eat up all time, however many folders come and go.
-        if self._scan_wanted and not self._once and now - self._scanned > 10 * self._scan_took:
-            self._observe_folders()
-            self._scan()
-        for path in changes.paths:
-            for intake in self._intakes.values():
-                if path.is_relative_to(intake.watch.root):
-                    intake.notice(path)
-        self._dispatcher.settle(self._intakes, now)
-        for intake in self._intakes.values():
-            until = self._clock.monotonic() + _LONGEST_TURN_S
-            intake.advance(enough=self._is_later(until))
-            for collection, extent in intake.ready():
-                if not self._stopping:
-                    self._dispatcher.submit(intake, collection, extent, now)
-            if not self._once:
-                intake.report_stalled()
-        self._report_health()
-
-    def _is_later(self, moment: float) -> Callable[[], bool]:
-        """Return a function that tells whether a moment has passed."""
-        return lambda: self._clock.monotonic() > moment
-
     def _obey(self) -> None:
-        """Take the wishes of signals and of the scheduler."""
+        """Take the wishes of signals."""
         names = set()
         while not self._wakes.empty():
             names.add(self._wakes.get())
-        self._scan_wanted |= "scan" in names
         for name in names:
             if name.startswith("stop "):
                 self._stopping = name.removeprefix("stop ")
@@ -240,30 +170,30 @@ class Daemon:
 
     def _report_health(self) -> None:
         """Tell the service manager how things are; a dead part starves its watchdog."""
-        open_ones = [
-            c
-            for i in self._intakes.values()
-            for c in i.collections.values()
-            if c.state != "published"
-        ]
-        unavailable = f", {len(self._unavailable)} unavailable" if self._unavailable else ""
+        collections = [c for w in self._watches for c in list(w.intake.collections.values())]
+        open_ones = sum(c.state != "published" for c in collections)
+        now = self._clock.monotonic()
+        stalled = sum(now - watch.turned > _STALLED_S for watch in self._watches)
+        unavailable = sum(watch.is_unavailable for watch in self._watches)
+        trouble = f", {unavailable} unavailable" * bool(unavailable)
+        trouble += f", {stalled} stalled" * bool(stalled)
         self._notifier.status(
-            f"{len(self._intakes)} folders watched{unavailable};"
-            f" {len(open_ones)} sequences open, {self._dispatcher.running} converting;"
+            f"{len(self._watches)} folders watched{trouble};"
+            f" {open_ones} sequences open, {self._dispatcher.running} converting;"
             f" {self._dispatcher.published} published, {self._dispatcher.failed} failed"
         )
-        if self._scheduler.is_alive and (self._once or self._observer.is_alive):
+        # A share that hangs is no reason for a restart, which would not help.
+        threads = all(watch.is_observing and not watch.is_done for watch in self._watches)
+        if self._scheduler.is_alive and (self._once or threads):
             self._notifier.alive()
 
     def _sleep(self) -> None:
-        """Wait until something happens or a file may have settled."""
-        now = self._clock.monotonic()
-        dues = [due for i in self._intakes.values() if (due := i.next_due()) is not None]
-        pause = min([_LONGEST_TURN_S, *(due - now for due in dues)])
+        """Wait until something happens."""
+        pause = _TURN_S
         if self._notifier.watchdog_s is not None:
             pause = min(pause, self._notifier.watchdog_s / 3)
         try:
-            self._wakes.put(self._wakes.get(timeout=max(pause, 0.001)))
+            self._wakes.put(self._wakes.get(timeout=pause))
         except queue.Empty:
             return
 
@@ -276,34 +206,19 @@ class Daemon:
             self._log.error("reload_failed", reason=str(error))
             self._notifier.ready("reload failed, the former configuration stays")
             return
+        self._stop_watches()
         self._settings = settings
         self._dispatcher.output_folder = settings.output_folder
-        self._schedule_scans()
-        self._make_intakes()
-        roots = {watch.root for watch in settings.watches}
-        self._unavailable &= roots
-        self._unobserved &= roots
-        for root in self._observer.roots - roots:
-            self._observer.forget(root)
-        self._observe_folders()
-        self._scan()
+        self._start_watches()
         self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
         self._notifier.ready("reloaded")
-
-    def _is_done(self) -> bool:
-        """Return whether nothing that was found waits for anything."""
-        waiting = any(intake.is_waiting for intake in self._intakes.values())
-        return not waiting and not self._dispatcher.running
 
     def _end(self) -> None:
         """Stop all threads; conversions give up at their next frame and leave nothing behind."""
         self._notifier.stopping()
         self._dispatcher.cancel()
-        self._observer.stop()
         self._scheduler.stop()
-        self._dispatcher.settle(self._intakes, self._clock.monotonic())
-        for intake in self._intakes.values():
-            intake.report_stalled(all_open=True)
+        self._stop_watches()
         self._log.info(
             "stopped",
             reason=self._stopping or "all done",
@@ -313,14 +228,16 @@ class Daemon:
 
     def _exit_status(self) -> int:
         """Return 1 when a single run left something unconverted that was to be."""
-        trouble = self._dispatcher.failed or self._unavailable
+        if not self._once:
+            return 0
         left = any(
-            intake.refused
-            or intake.unsettled
-            or any(collection.needs_a_person for collection in intake.collections.values())
-            for intake in self._intakes.values()
+            watch.is_unavailable
+            or watch.intake.refused
+            or watch.intake.unsettled
+            or any(c.needs_a_person for c in watch.intake.collections.values())
+            for watch in self._watches
         )
-        return 1 if self._once and (trouble or left) else 0
+        return 1 if self._dispatcher.failed or left else 0
 
 
 def serve(daemon: Daemon) -> int:

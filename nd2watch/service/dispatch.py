@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +10,7 @@ from nd2watch.errors import Nd2WatchError, SourceError
 from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
@@ -28,7 +27,7 @@ _MOST_DOUBLINGS: Final = 7
 
 
 class Dispatcher:
-    """Keeps account of conversions; `submit` and `settle` are for the main loop's thread.
+    """Keeps account of conversions; for any thread.
 
     Parameters
     ----------
@@ -36,8 +35,6 @@ class Dispatcher:
         Where ND2 files go.
     scheduler : JobScheduler
         Runs the conversions.
-    wake : callable
-        Called when a conversion has ended; from a worker's thread.
     log : bound logger
         Gets an event for each state a sequence comes to.
 
@@ -48,103 +45,97 @@ class Dispatcher:
     """
 
     def __init__(
-        self,
-        output_folder: Path,
-        scheduler: JobScheduler,
-        wake: Callable[[], None],
-        log: FilteringBoundLogger,
+        self, output_folder: Path, scheduler: JobScheduler, log: FilteringBoundLogger
     ) -> None:
         self.output_folder = output_folder
         self.published = 0
         self.failed = 0
         self._scheduler = scheduler
-        self._wake = wake
         self._log = log
         self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._running: set[Path] = set()
         self._jobs = 0
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     @property
     def running(self) -> int:
         """Conversions that wait or run."""
         return self._jobs
 
-    def submit(self, intake: Intake, collection: Collection, extent: Extent, now: float) -> None:
+    def submit(
+        self,
+        watch: Watch,
+        collection: Collection,
+        extent: Extent,
+        now: float,
+        done: Callable[[Outcome], None],
+    ) -> bool:
         """Plan a sequence that has come to its end and queue its conversion.
 
         Parameters
         ----------
-        intake : Intake
+        watch : Watch
             Where it lives.
         collection : Collection
-            The sequence.
+            The sequence; its state follows.
         extent : {"whole", "trim", "fill"}
             What of it is converted.
         now : float
             Monotonic seconds.
+        done : callable
+            Called with the outcome, on the conversion's thread.
+
+        Returns
+        -------
+        bool
+            Whether there will be an outcome.
         """
-        sequence = collection.sequence
+        title = collection.sequence.title
         try:
-            job = plan_job(intake.watch, collection, extent, self.output_folder)
+            job = plan_job(watch, collection, extent, self.output_folder)
         except Nd2WatchError as error:
             collection.state = "failed"
-            self.failed += 1
-            self._log.error(
-                "sequence_refused",
-                watch=intake.watch.name,
-                sequence=sequence.title,
-                reason=str(error),
-            )
-            return
+            self._count_failed()
+            self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
+            return False
         outputs = {file.path for file in job.files}
-        if outputs & self._running:  # of a sequence of the same name
-            collection.retry_at = now + _FIRST_RETRY_S
-            return
+        with self._lock:
+            if outputs & self._running:  # of a sequence of the same name
+                collection.retry_at = now + _FIRST_RETRY_S
+                return False
+            self._running |= outputs
+            self._jobs += 1
         collection.state = "queued"
-        self._running |= outputs
-        self._jobs += 1
-        log = self._log.bind(watch=job.watch, sequence=sequence.title)
+        log = self._log.bind(watch=job.watch, sequence=title)
         event = "sequence_complete" if extent == "whole" else "sequence_converted_incomplete"
         level = log.info if extent == "whole" else log.warning
-        level(event, frames=len(sequence), output=job.output)
+        level(event, frames=len(collection.sequence), output=job.output)
         for assumption in dict.fromkeys(a for file in job.files for a in file.plan.assumptions):
             log.info("assumed", reason=assumption)
-        self._scheduler.convert(f"convert {job.output}", lambda: self._run(job))
+        self._scheduler.convert(f"convert {job.output}", lambda: self._run(job, done))
+        return True
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, done: Callable[[Outcome], None]) -> None:
         """Carry out a job on a worker's thread."""
 
         def progress(done: int, total: int) -> None:
             self._log.debug("conversion_progress", output=job.output, done=done, total=total)
 
-        self._outcomes.put(run_job(job, self._stop.is_set, progress))
-        self._wake()
+        outcome = run_job(job, self._stop.is_set, progress)
+        with self._lock:
+            self._running -= {file.path for file in job.files}
+            self._jobs -= 1
+        self._report(outcome)
+        done(outcome)
 
     def cancel(self) -> None:
         """Make running conversions end at their next frame."""
         self._stop.set()
 
-    def settle(self, intakes: Mapping[str, Intake], now: float) -> None:
-        """Act on all outcomes that have come.
-
-        Parameters
-        ----------
-        intakes : mapping from watch name to Intake
-            Where the sequences live.
-        now : float
-            Monotonic seconds.
-        """
-        while not self._outcomes.empty():
-            outcome = self._outcomes.get()
-            self._running -= {file.path for file in outcome.job.files}
-            self._jobs -= 1
-            intake = intakes.get(outcome.job.watch)
-            collection = intake.collections.get(outcome.job.key) if intake else None
-            self._report(outcome)
-            # After a reload the sequence is collected anew, and not by this job's plan.
-            if intake is not None and collection is not None and collection.state == "queued":
-                act_on(outcome, intake, collection, now)
+    def _count_failed(self) -> None:
+        """Count an attempt that failed."""
+        with self._lock:
+            self.failed += 1
 
     def _report(self, outcome: Outcome) -> None:
         """Count and log an outcome."""
@@ -156,16 +147,17 @@ class Dispatcher:
         log = log.bind(output=outcome.output or outcome.job.output)
         reason = str(outcome.error)
         if outcome.end == "published":
-            self.published += 1
+            with self._lock:
+                self.published += 1
         elif outcome.end == "present":
             log.info("already_converted")
         elif outcome.end in ("changed", "cancelled"):
             log.info(f"conversion_{outcome.end}", reason=reason)
         elif outcome.end in ("blocked", "unreadable"):
-            self.failed += 1
+            self._count_failed()
             log.error(f"conversion_{outcome.end}", reason=reason)
         else:
-            self.failed += 1
+            self._count_failed()
             expected = isinstance(outcome.error, Nd2WatchError)
             log.error(
                 "conversion_failed", reason=reason, exc_info=None if expected else outcome.error

@@ -43,9 +43,17 @@ class JobScheduler:
         """Start the scheduler's thread."""
         self._scheduler.start()
 
-    def scan_every(self, seconds: float, poke: Callable[[], None]) -> None:
-        """Call `poke`, which must be quick, at regular intervals."""
-        self._scheduler.add_job(poke, "interval", seconds=seconds, id=_SCAN, replace_existing=True)
+    def scan_every(self, name: str, seconds: float, poke: Callable[[], None]) -> None:
+        """Call `poke`, which must be quick, at regular intervals; a name has one interval."""
+        self._scheduler.add_job(
+            poke, "interval", seconds=seconds, id=f"{_SCAN} {name}", replace_existing=True
+        )
+
+    def scan_no_more(self) -> None:
+        """End all regular calls."""
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith(f"{_SCAN} "):
+                job.remove()
 
     def convert(self, identity: str, run: Callable[[], None]) -> None:
         """Run a conversion as soon as there is a free worker.

@@ -1,0 +1,249 @@
+"""The thread that follows one watched folder."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Final
+
+from nd2watch import host
+from nd2watch.service.dispatch import act_on
+from nd2watch.service.events import ChangedPaths, FolderObserver
+from nd2watch.service.intake import Intake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import FilteringBoundLogger
+
+    from nd2watch.clock import Clock
+    from nd2watch.config import ServiceConfig
+    from nd2watch.service.dispatch import Dispatcher
+    from nd2watch.service.settings import Watch
+    from nd2watch.service.worker import Outcome
+
+_LONGEST_TURN_S: Final = 1.0
+"""Pause of an idle loop, and time that a busy one spends on opening frames before it looks at
+anything else."""
+
+_RESTART_S: Final = 60.0
+"""Pause after an error that nobody foresaw."""
+
+
+class WatchThread:
+    """Follows one folder on a thread of its own, so that a dead share holds up no other.
+
+    All state of the folder's sequences belongs to this thread. Events, the scheduler, conversions
+    and the daemon only wake it.
+
+    Parameters
+    ----------
+    watch : Watch
+        Folder, layout and rules.
+    service : ServiceConfig
+        Times.
+    dispatcher : Dispatcher
+        Takes the sequences that have come to their end.
+    clock : Clock
+        Measures quiet times and intervals.
+    log : bound logger
+        Gets all events.
+    ended : callable
+        Called when the thread has nothing more to do; never without `once`.
+    once : bool, default False
+        End when nothing that was found waits for anything.
+
+    Attributes
+    ----------
+    intake : Intake
+        What is known of the folder.
+    is_unavailable : bool
+        The folder cannot be listed.
+    turned : float
+        When the thread last came round, monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        service: ServiceConfig,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        ended: Callable[[], None],
+        *,
+        once: bool = False,
+    ) -> None:
+        self.watch = watch
+        self._service = service
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._log = log.bind(watch=watch.name)
+        self._ended = ended
+        self._once = once
+        self.intake = Intake(watch, service, clock, log, once=once)
+        self.is_unavailable = False
+        self.turned = clock.monotonic()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._events = ChangedPaths(self.wake)
+        self._observer = FolderObserver(self._events)
+        self._is_unobserved = False
+        self._scan_wanted = True
+        self._scanned = 0.0
+        self._scan_took = 0.0
+        self._running = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {watch.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Make the thread come round; from any thread."""
+        self._wakes.put(None)
+
+    def scan(self) -> None:
+        """Have all files looked at; from any thread."""
+        self._scan_wanted = True
+        self.wake()
+
+    def stop(self) -> None:
+        """Ask the thread to end; from any thread."""
+        self._stopping.set()
+        self.wake()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end of the thread, and return whether it has come in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
+
+    @property
+    def is_observing(self) -> bool:
+        """Whether change events come, or are not wanted."""
+        return self._once or self._is_unobserved or self._observer.is_alive
+
+    def _run(self) -> None:
+        """Work until the end, whatever happens."""
+        try:
+            if not self._once:
+                self._observer.start()
+            while not self._stopping.is_set():
+                self._turn_safely()
+                if self._once and not self._running and not self.intake.is_waiting:
+                    break
+                self._sleep()
+            self._settle()
+            self.intake.report_stalled(all_open=True)
+        finally:
+            self._observer.stop()
+            self._ended()
+
+    def _turn_safely(self) -> None:
+        """Do all that there is to do now; begin anew after an error that nobody foresaw."""
+        try:
+            self._turn()
+        except Exception:
+            self._log.exception("watch_failed", folder=self.watch.root)
+            if self._once:
+                raise
+            self.intake = Intake(self.watch, self._service, self._clock, self._log)
+            self._scan_wanted = True
+            self._stopping.wait(_RESTART_S)
+        self.turned = self._clock.monotonic()
+
+    def _turn(self) -> None:
+        """Do all that there is to do now."""
+        changes = self._events.take()
+        for folder in changes.gone:
+            self._observer.forget(folder)
+        now = self._clock.monotonic()
+        interval = self._service.scan_interval_s
+        self._scan_wanted |= changes.scan or now - self._scanned > 2 * interval
+        # Scans must not eat up all time, however many folders come and go.
+        if self._scan_wanted and now - self._scanned >= 10 * self._scan_took:
+            self._scan()
+        for path in changes.paths:
+            if path.is_relative_to(self.watch.root):
+                self.intake.notice(path)
+        self._settle()
+        until = self._clock.monotonic() + _LONGEST_TURN_S
+        self.intake.advance(enough=lambda: self._clock.monotonic() > until)
+        self._submit()
+        if not self._once:
+            self.intake.report_stalled()
+
+    def _submit(self) -> None:
+        """Hand over the sequences that have come to their end."""
+        for collection, extent in self.intake.ready():
+            if self._stopping.is_set():
+                return
+            now = self._clock.monotonic()
+            if self._dispatcher.submit(self.intake.watch, collection, extent, now, self._done):
+                self._running += 1
+
+    def _done(self, outcome: Outcome) -> None:
+        """Take what came of a conversion, on its thread."""
+        self._outcomes.put(outcome)
+        self.wake()
+
+    def _settle(self) -> None:
+        """Act on all outcomes that have come."""
+        while not self._outcomes.empty():
+            outcome = self._outcomes.get()
+            self._running -= 1
+            collection = self.intake.collections.get(outcome.job.key)
+            if collection is not None and collection.state == "queued":
+                act_on(outcome, self.intake, collection, self._clock.monotonic())
+
+    def _scan(self) -> None:
+        """Look at all files; a folder that cannot be listed is tried again at the next scan."""
+        begun = self._clock.monotonic()
+        self._scan_wanted = False
+        self._observe()
+        try:
+            self.intake.scan()
+        except OSError as error:
+            if not self.is_unavailable:
+                self._log.error("folder_unavailable", folder=self.watch.root, reason=str(error))
+            self.is_unavailable = True
+        else:
+            if self.is_unavailable:
+                self._log.info("folder_available", folder=self.watch.root)
+            self.is_unavailable = False
+        self._scanned = self._clock.monotonic()
+        self._scan_took = self._scanned - begun
+
+    def _observe(self) -> None:
+        """Observe the folder if it is there, and was not observed yet."""
+        if self._once:
+            return
+        try:
+            self._observer.watch(self.watch.root)
+        except OSError as error:
+            if self.watch.root.is_dir() and not self._is_unobserved:
+                self._is_unobserved = True
+                self._log.warning(
+                    "folder_not_observed",
+                    folder=self.watch.root,
+                    reason=f"{error}; files are found by scans only{host.watch_limit_hint(error)}",
+                )
+        else:
+            self._is_unobserved = False
+
+    def _sleep(self) -> None:
+        """Wait until something happens or a file may have settled."""
+        due = self.intake.next_due()
+        left = _LONGEST_TURN_S if due is None else due - self._clock.monotonic()
+        try:
+            self._wakes.get(timeout=max(min(left, _LONGEST_TURN_S), 0.001))
+            while not self._wakes.empty():
+                self._wakes.get()
+        except queue.Empty:
+            return
