@@ -33,6 +33,7 @@ LAYERS = {
     "metadata_factory": 6,
     "__init__": 6,
     "demo": 7,
+    "guide": 7,
     "cli": 8,
     "__main__": 9,
 }

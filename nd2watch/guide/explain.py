@@ -1,0 +1,266 @@
+"""What a name tells by a layout, or where it ceases to be one that the layout reads."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, Literal
+
+from nd2watch.errors import LayoutError
+from nd2watch.experiment import AXES, WELL_FIELD
+from nd2watch.experiment.pattern import path_parts
+from nd2watch.guide.examples import likeness
+from nd2watch.guide.stops import stop_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nd2watch.experiment import FrameName, NamePattern
+    from nd2watch.experiment.pattern import NameForm
+    from nd2watch.guide.known import NamedLayout
+    from nd2watch.guide.stops import Stop
+
+Role = Literal["frame", "sidecar", "marker", "ignored", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a file is by one layout.
+
+    Attributes
+    ----------
+    layout : str
+        Name of the layout.
+    is_general : bool
+        It fits names of many programs.
+    role : {"frame", "sidecar", "marker", "ignored", "refused"}
+        "ignored": it is passed over by a key of the layout; "refused": its name is read, but tells
+        what cannot be.
+    path : str
+        What was read, from the watched folder.
+    form : str
+        The form of its name; empty for one that has none.
+    fields : dict from str to str
+        All that the name tells.
+    sequence : dict from str to str
+        What tells its sequence from others.
+    place : dict from {"t", "p", "z", "c"} to str
+        Its place there, on the axes that its name has.
+    well : str
+        Its well; empty without one.
+    channel : str
+        Name of its channel where that is told besides its label; else empty.
+    output : str
+        Name of the ND2 file below the output folder, for a watch; empty where the start of the
+        acquisition is part of it.
+    reason : str
+        By which pattern it is ignored, or why it is refused.
+    """
+
+    layout: str
+    is_general: bool
+    role: Role
+    path: str
+    form: str
+    fields: dict[str, str]
+    sequence: dict[str, str]
+    place: dict[str, str]
+    well: str
+    channel: str
+    output: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """The layout that comes nearest to a name which it does not read.
+
+    Attributes
+    ----------
+    layout : str
+        Its name.
+    stop : Stop
+        Where the name ceases to fit.
+    examples : tuple of str
+        Names that fit.
+    """
+
+    layout: str
+    stop: Stop
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What is known of one name.
+
+    Attributes
+    ----------
+    name : str
+        The name as it was given.
+    readings : tuple of Reading
+        By each layout that reads it; those of programs come first.
+    nearest : Nearest, optional
+        The nearest layout when there is none of a program.
+    """
+
+    name: str
+    readings: tuple[Reading, ...]
+    nearest: Nearest | None
+
+
+_NO_FRAME: Final = ("ignored", "refused")
+_LEAST_SCORE: Final = 0.5
+"""Of the share of a name that fits, and its likeness to examples, together: below is not near."""
+
+
+def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Explanation:
+    """Return what a file is by some layouts.
+
+    Parameters
+    ----------
+    name : Path
+        Its path, which need not exist.
+    known : sequence of NamedLayout
+        The layouts.
+    folder : Path, optional
+        The watched folder, where the layouts do not tell it.
+    """
+    readings = [found for each in known if (found := _first(name, each, folder)) is not None]
+    readings.sort(key=lambda reading: (reading.is_general, reading.role in _NO_FRAME))
+    if len(known) > 1:  # that others pass it over as well is no news
+        readings = [r for r in readings if r.role != "ignored" or r.form] or readings
+    is_read = any(not reading.is_general for reading in readings)
+    return Explanation(
+        name=str(name),
+        readings=tuple(readings),
+        nearest=None if is_read else nearest(name, known, folder),
+    )
+
+
+def nearest(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Nearest | None:
+    """Return the layout that comes nearest to a name; None where of several none comes near.
+
+    It is the one which the name follows farthest, as a share of it, and whose examples are most
+    alike; general ones count last.
+    """
+    found: list[tuple[bool, float, Nearest]] = []
+    for each in known:
+        path = next(paths_of(name, each.root or folder))
+        for form in each.layout.pattern.forms:
+            stop = stop_of(form, path_parts(path))
+            if stop is not None:
+                examples = each.examples.get(form.name, ())
+                score = stop.share + likeness(path, examples)
+                entry = Nearest(layout=each.name, stop=stop, examples=examples)
+                found.append((each.is_general, -score, entry))
+    near = min(found, key=lambda entry: entry[:2], default=None)
+    if near is None or (len(known) > 1 and -near[1] < _LEAST_SCORE):
+        return None
+    return near[2]
+
+
+def paths_of(name: Path, folder: Path | None) -> Iterator[PurePosixPath]:
+    """Yield the paths from the watched folder that a name may stand for, the likeliest first.
+
+    One below the folder is taken from there, others as they stand; of absolute ones elsewhere the
+    folders in front may be more than what lies below the watched folder.
+    """
+    if folder is not None:
+        for place in (os.path.abspath, os.path.realpath):
+            path, root = Path(place(name)), Path(place(folder))
+            if path.is_relative_to(root) and path != root:
+                yield PurePosixPath(path.relative_to(root).as_posix())
+                return
+    parts = PurePosixPath(name.as_posix().removeprefix(Path(name.anchor).as_posix())).parts
+    yield PurePosixPath(*parts)
+    if name.is_absolute():
+        for start in range(1, len(parts)):
+            yield PurePosixPath(*parts[start:])
+
+
+def read_name(path: PurePosixPath, known: NamedLayout) -> Reading | None:
+    """Return what a file is by a layout, None when its name tells nothing.
+
+    Files are judged as by the service: what has the name of a sidecar or marker, and not also that
+    of a frame, is one; then ignored ones are passed over.
+
+    Parameters
+    ----------
+    path : PurePosixPath
+        Its path from the watched folder.
+    known : NamedLayout
+        The layout.
+    """
+    layout = known.layout
+    companions = known.companions(Path())
+    if not layout.matches(path):
+        if companions.is_sidecar(path.name):
+            return _reading(known, path, "sidecar")
+        if companions.is_marker(path.name):
+            return _reading(known, path, "marker")
+    try:
+        form = _form_of(layout.pattern, path)
+        told = layout.parse(path) if form is not None else None
+    except (LayoutError, ValueError) as error:
+        return _reading(known, path, "refused", reason=str(error))
+    if layout.is_ignored(path):
+        return _reading(known, path, "ignored", form, told, reason=_ignored_by(known, path))
+    return None if told is None else _reading(known, path, "frame", form, told)
+
+
+def _first(name: Path, known: NamedLayout, folder: Path | None) -> Reading | None:
+    """Return what a file is by a layout, of all paths that its name may stand for."""
+    readings = (read_name(path, known) for path in paths_of(name, known.root or folder))
+    return next((reading for reading in readings if reading is not None), None)
+
+
+def _form_of(pattern: NamePattern, path: PurePosixPath) -> NameForm | None:
+    """Return the form of a name, None if it has none."""
+    parts = path_parts(path)
+    return next((form for form in pattern.forms if form.match(parts) is not None), None)
+
+
+def _reading(
+    known: NamedLayout,
+    path: PurePosixPath,
+    role: Role,
+    form: NameForm | None = None,
+    told: FrameName | None = None,
+    reason: str = "",
+) -> Reading:
+    """Return what a file is by a layout."""
+    fields = dict(told.fields) if told is not None else {}
+    places = zip(AXES, told.coordinate, strict=True) if told is not None else ()
+    return Reading(
+        layout=known.name,
+        is_general=known.is_general,
+        role=role,
+        path=path.as_posix(),
+        form=form.name if form is not None else "",
+        fields=fields,
+        sequence=dict(told.sequence) if told is not None else {},
+        place={axis: label for axis, label in places if label},
+        well=fields.get(WELL_FIELD, ""),
+        channel=fields.get(known.layout.channel_name or "", ""),
+        output=_output(known, told) if told is not None else "",
+        reason=reason,
+    )
+
+
+def _output(known: NamedLayout, told: FrameName) -> str:
+    """Return the name of the ND2 file that a watch makes, as far as a frame's name tells it."""
+    if known.root is None or "date" in known.output_name.fields:
+        return ""
+    return known.output_name.path(told.sequence, known.name).as_posix()
+
+
+def _ignored_by(known: NamedLayout, path: PurePosixPath) -> str:
+    """Return the pattern by which a file is ignored."""
+    for pattern in known.layout.ignore:
+        text = f"/{path.as_posix()}" if "/" in pattern else path.name
+        if fnmatch.fnmatchcase(text.lower(), pattern.lower()):
+            return pattern
+    return ""
