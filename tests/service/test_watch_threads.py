@@ -1,0 +1,132 @@
+"""Folders are followed apart from each other: one that hangs or fails holds up no other."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from nd2watch.clock import SystemClock
+from nd2watch.service import Daemon, daemon, intake, load_settings, watch_thread
+from nd2watch.sources import list_files
+from tests.frames import acquisition, write
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CONFIG = """
+[output]
+folder = "out"
+
+[service]
+settle_s = 0.1
+scan_interval_s = 1
+
+[[watch]]
+name = "one"
+folder = "one"
+pattern = "img_t{t:3}_xy{p:2}_z{z:3}_c{c}.tif"
+output = "one.nd2"
+axes = { t = 2, p = 2, z = 3, c = ["DAPI", "GFP"] }
+
+[[watch]]
+name = "two"
+folder = "two"
+pattern = "img_t{t:3}_xy{p:2}_z{z:3}_c{c}.tif"
+output = "two.nd2"
+axes = { t = 2, p = 2, z = 3, c = ["DAPI", "GFP"] }
+"""
+
+
+class Running:
+    """A daemon on a thread, and its log."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "config.toml").write_text(CONFIG)
+        self.capture = LogCapture()
+        log = structlog.wrap_logger(None, [self.capture])
+        self.daemon = Daemon(lambda: load_settings(folder / "config.toml"), SystemClock(), log)
+        self.thread = threading.Thread(target=self.daemon.run)
+
+    def __enter__(self) -> Running:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.daemon.stop("test")
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return [dict(e) for e in list(self.capture.entries) if e["event"] == event]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("one", "two"):
+        write(tmp_path / name, acquisition())
+    return tmp_path
+
+
+def test_a_share_that_does_not_answer_holds_up_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[Path]:
+        if root.name == "one":
+            assert answers.wait(60)
+        return list_files(root, unreadable)
+
+    monkeypatch.setattr(intake, "list_files", listed)
+    monkeypatch.setattr(daemon, "_JOIN_S", 0.2)
+    with Running(folder) as running:
+        until((folder / "out" / "two.nd2").exists, "the file of the other folder")
+        assert not (folder / "out" / "one.nd2").exists()
+    assert [e["watch"] for e in running.logged("folder_stalled")] == ["one"]
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "watch one":
+            thread.join(30)
+
+
+def test_it_goes_on_when_the_share_answers_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[Path]:
+        if root.name == "one":
+            assert answers.wait(60)
+        return list_files(root, unreadable)
+
+    monkeypatch.setattr(intake, "list_files", listed)
+    with Running(folder):
+        until((folder / "out" / "two.nd2").exists, "the file of the other folder")
+        answers.set()
+        until((folder / "out" / "one.nd2").exists, "the file of the folder that hung")
+
+
+def test_an_error_that_nobody_foresaw_starts_a_folder_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([RuntimeError("unforeseen")])
+
+    def failing(self: intake.Intake, **_: object) -> None:
+        if self.watch.name == "one" and (error := next(failures, None)) is not None:
+            raise error
+        advance(self, enough=lambda: False)
+
+    advance = intake.Intake.advance
+    monkeypatch.setattr(intake.Intake, "advance", failing)
+    monkeypatch.setattr(watch_thread, "_RESTART_S", 0.1)
+    with Running(folder) as running:
+        for name in ("one", "two"):
+            until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
+    (entry,) = running.logged("watch_failed")
+    assert entry["watch"] == "one"
