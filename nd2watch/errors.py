@@ -18,7 +18,10 @@
     ├── ConversionError      a conversion cannot be finished             exit 1
     │   ├── OutputExists     the output is there and is not overwritten
     │   ├── VerificationFailed  the written file differs from its sources
+    │   ├── ConversionCrashed   its process crashed, hung, or lacked memory  exit 75, retryable
     │   └── ConversionCancelled  the service was asked to stop           exit 75, retryable
+    └── JournalError         the service's journal cannot be used        exit 74
+        └── JournalBlocked   ... now: its disk is full, for instance     exit 75, retryable
 
 Each message says what happened, to which file, and what to do about it.
 """
@@ -129,8 +132,28 @@ class VerificationFailed(ConversionError):
     """The ND2 file read back differs from its sources."""
 
 
+class ConversionCrashed(ConversionError):
+    """The process of a conversion crashed, hung, or ran out of memory."""
+
+    exit_code = 75
+    retryable = True
+
+
 class ConversionCancelled(ConversionError):
     """A conversion was stopped before its end; nothing was published."""
+
+    exit_code = 75
+    retryable = True
+
+
+class JournalError(Nd2WatchError):
+    """The journal of the service cannot be used, or does not hold what is asked of it."""
+
+    exit_code = 74
+
+
+class JournalBlocked(JournalError):
+    """The journal cannot be read or written now, because of its disk or another program."""
 
     exit_code = 75
     retryable = True

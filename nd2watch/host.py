@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 if sys.platform != "win32":
     import fcntl
@@ -26,6 +29,18 @@ _OPEN_FILES_AT_LEAST = 256  # what every system allows
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 # Errors by which a file system says that a folder cannot be synced (some network shares).
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
+
+MOUNTS: Final = Path("/proc/self/mountinfo")
+"""Where Linux tells what is mounted."""
+
+# Kernel names of file systems that other machines write too, without "fuse.".
+_NETWORK_FILE_SYSTEMS = (
+    "9p acfs afpfs afs beegfs ceph cifs coda curlftpfs davfs gcsfuse glusterfs gpfs lustre ncpfs"
+    " nfs nfs4 ocfs2 orangefs panfs prl_fs rclone s3fs smb smb3 smbfs sshfs vboxsf vmhgfs"
+    " vmhgfs-fuse"
+)
+
+_PR_SET_PDEATHSIG: Final = 1  # of linux/prctl.h
 
 
 def create_locked(path: Path) -> int:
@@ -229,3 +244,69 @@ def on_reload_signal(reload: Callable[[], None]) -> None:
     """Call `reload` on SIGHUP, where the system has it."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda *_: reload())
+
+
+def file_system_of(path: Path) -> str | None:
+    """Return the kernel's name of the file system that a path is or would be on.
+
+    Returns
+    -------
+    str or None
+        Such as ``ext4`` or ``cifs``; None where the system does not tell.
+    """
+    try:
+        lines = MOUNTS.read_bytes().split(b"\n")
+    except OSError:
+        return None
+    target = os.fsencode(os.path.realpath(path)) + b"/"
+    best, kind = b"", None
+    for line in lines:
+        # number, parent, device, root, mount point, options, any more, "-", type, source, options
+        before, _, after = line.partition(b" - ")
+        words = before.split(b" ")
+        if len(words) < 5 or not after:
+            continue
+        point = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8) & 0xFF]), words[4])
+        point = point.rstrip(b"/") + b"/"
+        if target.startswith(point) and len(point) >= len(best):  # a later mount hides one before
+            best, kind = point, os.fsdecode(after.split(b" ")[0])
+    return kind
+
+
+def is_network(file_system: str | None) -> bool:
+    """Return whether other machines write a file system too, by the kernel's name of it."""
+    return (file_system or "").removeprefix("fuse.") in _NETWORK_FILE_SYSTEMS.split()
+
+
+def group_arguments() -> dict[str, Any]:
+    """Return arguments of `subprocess.Popen` for a process in a group of its own.
+
+    Signals that a terminal or somebody sends to the group of this process do not reach it.
+    """
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        return {"creationflags": flags}
+    return {"process_group": 0}
+
+
+def become_expendable() -> None:
+    """Let this process be the first to go: with its parent, and when memory runs out (Linux only).
+
+    It is killed when the thread that started it ends, whatever this process hangs in.
+    """
+    if sys.platform != "linux":
+        return
+    # The system's C library has no wrapper in Python for it; without it, pipes tell of the end.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def limit_memory(size: int) -> None:
+    """Limit the address space of this process, bytes, where the system can (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError, ValueError):  # a stricter limit is there, or none can be
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (size, hard))

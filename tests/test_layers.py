@@ -26,6 +26,7 @@ LAYERS = {
     "tools": 5,
     "config": 5,
     "log": 5,
+    "journal": 5,
     "layouts": 6,
     "service": 6,
     "attributes": 6,
@@ -43,7 +44,7 @@ NEVER = {("sources", "nd2"), ("nd2", "experiment"), ("simulate", "convert")}
 EXCEPT = {"sources/nd2_file.py"}
 """ND2 files as sources are read by the reader of ND2 files."""
 
-BASE_ONLY = {"config", "log"}
+BASE_ONLY = {"config", "journal", "log"}
 PACKAGES = {
     "tifffile": {"sources/tiff/*.py"},
     "PIL": {"sources/raster.py", "tools/words.py"},
