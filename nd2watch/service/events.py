@@ -165,6 +165,7 @@ class FolderObserver:
 
     def stop(self) -> None:
         """End all threads."""
-        if self._observer.is_alive():
-            self._observer.stop()
+        is_started = self._observer.is_alive()
+        self._observer.stop()  # on Linux it has a thread before it is started
+        if is_started:
             self._observer.join()
