@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from nd2watch.convert import ConversionPlan, ConversionResult, convert, holds_sequence
 from nd2watch.errors import (
     ConversionCancelled,
+    ConversionCrashed,
     Nd2WatchError,
     OutputExists,
     SourceChanged,
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from nd2watch.experiment import SequenceKey
 
 End = Literal[
-    "published", "present", "conflict", "changed", "unreadable", "blocked", "cancelled", "failed"
+    "published",
+    "present",
+    "conflict",
+    "changed",
+    "unreadable",
+    "blocked",
+    "crashed",
+    "cancelled",
+    "failed",
 ]
 
 
@@ -82,7 +91,8 @@ class Outcome:
         "published"; "present": all outputs were there, with this content; "conflict": with
         another; "changed": a source changed, look at the sequence again; "unreadable": a source
         cannot be decoded; "blocked": disk full, no permission and the like, try again later;
-        "cancelled"; or "failed".
+        "crashed": it killed its process, hung, or took more memory than there is; "cancelled"; or
+        "failed".
     results : tuple of ConversionResult
         Of the files that were published.
     error : Exception, optional
@@ -124,8 +134,9 @@ def run_job(
                     convert(file.plan, file.path, progress=progress, cancelled=cancelled)
                 )
         except Exception as error:  # the rim of the worker: the service must live on
-            end = _end_of(error)
-            return Outcome(job=job, end=end, results=tuple(results), error=error, output=file.path)
+            reason = _reason_of(error)
+            end = _end_of(reason)
+            return Outcome(job=job, end=end, results=tuple(results), error=reason, output=file.path)
     return Outcome(job=job, end="published" if results else "present", results=tuple(results))
 
 
@@ -135,6 +146,16 @@ def _check_existing(file: OutputFile, cancelled: Callable[[], bool]) -> None:
         raise OutputExists(
             f"{file.path} exists and holds something else; move it away or change the output name"
         )
+
+
+def _reason_of(error: Exception) -> Exception:
+    """Return an error; a lack of memory, which readers take for a damaged file, is told as that."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, MemoryError):
+        cause = cause.__cause__
+    if cause is None:
+        return error
+    return ConversionCrashed(f"the conversion ran out of memory: {str(error) or 'MemoryError'}")
 
 
 def _end_of(error: Exception) -> End:
@@ -147,6 +168,7 @@ def _end_of(error: Exception) -> End:
 
 _ENDS: tuple[tuple[type[Exception], End], ...] = (
     (ConversionCancelled, "cancelled"),
+    (ConversionCrashed, "crashed"),
     (OutputExists, "conflict"),
     (SourceChanged, "changed"),
     (SourceError, "unreadable"),
