@@ -33,6 +33,7 @@ class BoundedRegex:
             self._regex = regex.compile(source)
         except (regex.error, OverflowError, RecursionError, ValueError) as error:
             raise LayoutError(f"malformed regular expression {source!r}: {error}") from error
+        self._places = tuple((name, at - 1) for name, at in self._regex.groupindex.items())
         self._source = source
         self._lost_s = 0.0
 
@@ -57,7 +58,8 @@ class BoundedRegex:
         found = self._fullmatch(text, partial=False)
         if found is None:
             return None
-        return {name: part for name, part in found.groupdict().items() if part is not None}
+        parts = found.groups()  # looking groups up by name takes longer than the match
+        return {name: part for name, at in self._places if (part := parts[at]) is not None}
 
     def reach(self, text: str) -> int:
         """Return how many characters of a text could begin a match.

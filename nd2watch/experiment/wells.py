@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FormatError, LayoutError
@@ -16,6 +17,8 @@ WELL_FIELD: Final = "well"
 
 _USUAL: Final = (96, 384, 1536)
 """Plates that are assumed; smaller ones are to be stated, as a few wells tell nothing of them."""
+
+_MOST_NAMES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +56,7 @@ class WellNames:
         texts = [fields[name] for name in self.fields if fields.get(name)]
         if len(texts) < len(self.fields):
             return None
-        try:
-            return (self._numbered(texts[0]) if len(texts) == 1 else _placed(*texts)).name
-        except FormatError as error:
-            raise LayoutError(str(error)) from error
-
-    def _numbered(self, text: str) -> Well:
-        """Return the well of a name, or of a running number from 1."""
-        if not text.isdecimal() or self.columns is None:
-            return Well.parse(text)
-        row, column = divmod(int(text) - 1, self.columns)
-        return Well(row=row, column=column)
+        return _name(tuple(texts), self.columns)
 
 
 def plate_for(wells: Iterable[Well]) -> WellPlate:
@@ -76,6 +69,23 @@ def plate_for(wells: Iterable[Well]) -> WellPlate:
     rows = max(well.row for well in known) + 1
     columns = max(well.column for well in known) + 1
     return WellPlate(name=f"{rows * columns} Well Plate", rows=rows, columns=columns)
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _name(texts: tuple[str, ...], columns: int | None) -> str:
+    """Return the name of a well, which the names of all its frames tell in the same way."""
+    try:
+        return (_numbered(texts[0], columns) if len(texts) == 1 else _placed(*texts)).name
+    except FormatError as error:
+        raise LayoutError(str(error)) from error
+
+
+def _numbered(text: str, columns: int | None) -> Well:
+    """Return the well of a name, or of a running number from 1."""
+    if not text.isdecimal() or columns is None:
+        return Well.parse(text)
+    row, column = divmod(int(text) - 1, columns)
+    return Well(row=row, column=column)
 
 
 def _placed(row: str, column: str) -> Well:
