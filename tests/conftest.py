@@ -30,3 +30,11 @@ def _no_leaked_threads() -> Iterator[None]:
     for thread in leaked:
         thread.join(5)
     assert not [t for t in leaked if t.is_alive()], "the test leaves threads behind"
+
+
+@pytest.fixture(autouse=True)
+def state_of_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the journals of services out of the user's folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+        yield

@@ -48,7 +48,10 @@ def load_config(path: Path) -> Config:
     base = path.absolute().parent
     watches = [w.model_copy(update={"folder": _absolute(base, w.folder)}) for w in config.watch]
     output = OutputConfig(folder=_absolute(base, config.output.folder))
-    return config.model_copy(update={"watch": watches, "output": output})
+    state = config.service.state_folder
+    absolute = {"state_folder": None if state is None else _absolute(base, state)}
+    service = config.service.model_copy(update=absolute)
+    return config.model_copy(update={"watch": watches, "output": output, "service": service})
 
 
 def built_in_presets() -> dict[str, PresetConfig]:

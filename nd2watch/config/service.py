@@ -48,6 +48,9 @@ class ServiceConfig(Strict):
         A sequence that got no frame for so long is reported with what it lacks, s.
     conversions : int
         Conversions at one time.
+    state_folder : Path, optional
+        Where the service keeps its journal, on a local disk. Left out: the folder that systemd
+        gives, else one of the user for each configuration.
     log_format : {"auto", "console", "json"}
         Form of the logs.
     log_level : {"debug", "info", "warning", "error"}
@@ -59,6 +62,7 @@ class ServiceConfig(Strict):
     scan_interval_s: Positive = 60.0
     stalled_s: Positive = 600.0
     conversions: Annotated[int, Field(ge=1, le=64)] = 1
+    state_folder: Path | None = None
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from nd2watch.sidecars import Sidecar
     from nd2watch.sources import FrameFile
 
-State = Literal["collecting", "queued", "published", "failed"]
+State = Literal["collecting", "queued", "published", "failed", "forgotten"]
+
+Released = Literal["trim", "fill"]
 
 
 @dataclass(slots=True)
@@ -25,8 +27,14 @@ class Collection:
     ----------
     sequence : ImageSequence
         Its frames.
-    state : {"collecting", "queued", "published", "failed"}
-        Failed ones wait until one of their files changes.
+    state : {"collecting", "queued", "published", "failed", "forgotten"}
+        Failed ones wait until one of their files changes; forgotten ones are left alone.
+    reason : str
+        Why it is in that state.
+    outputs : tuple of Path
+        Its ND2 files, the main one first, once they are known.
+    released : {"trim", "fill"} or None
+        A person asked to convert it as it is.
     progressed : float
         When a frame last came, monotonic seconds.
     stall_reported, misfit_reported : bool
@@ -60,13 +68,18 @@ class Collection:
     late : int
         Frames that came after it was published.
     attempts : int
-        Conversions that were blocked, by a full disk for instance.
+        Conversions that were blocked, by a full disk for instance, or crashed.
+    crashes : int
+        Conversions that crashed since it was taken up.
     retry_at : float
         When the next attempt may be made, monotonic seconds.
     """
 
     sequence: ImageSequence
     state: State = "collecting"
+    reason: str = ""
+    outputs: tuple[Path, ...] = ()
+    released: Released | None = None
     progressed: float = 0.0
     stall_reported: bool = False
     misfit_reported: bool = False
@@ -86,6 +99,7 @@ class Collection:
     known_version: int = -1
     late: int = 0
     attempts: int = 0
+    crashes: int = 0
     retry_at: float = 0.0
 
     @property
@@ -135,12 +149,22 @@ class Collection:
     def close(self) -> None:
         """Note that it is published; its frames are not needed any more."""
         self.state = "published"
-        self.attempts = 0
+        self.reason = ""
+        self.released = None
+        self.attempts = self.crashes = 0
         self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
         self.rivals, self.copies, self.misfits, self.differing = {}, {}, set(), set()
 
     def reopen(self) -> None:
         """Take it up again."""
+        if self.state == "failed":
+            self.crashes = 0
         if self.state in ("queued", "failed"):
             self.state = "collecting"
+            self.reason = ""
             self.blocked_by = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is done with, so that its frames are not collected."""
+        return self.state in ("published", "forgotten")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
-from nd2watch.errors import ConfigError
+from nd2watch.errors import ConfigError, JournalBlocked
+from nd2watch.journal import Heartbeat, Journal
 from nd2watch.pending import remove_orphans
 from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.notify import Notifier
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 _TURN_S: Final = 1.0
 """Pause of the loop, as signals cannot interrupt a longer one everywhere."""
 
+_BEAT_S: Final = 10.0
+"""Time between signs of life in the journal, which are on the disk each time."""
+
+_JOURNAL: Final = "journal.db"
 _STALLED_S: Final = 60.0
 """A folder whose thread has not come round for so long is told to be stalled."""
 
@@ -70,6 +77,10 @@ class Daemon:
         self._scheduler = JobScheduler(self._settings.service.conversions)
         self._dispatcher = Dispatcher(self._settings.output_folder, self._scheduler, log)
         self._watches: list[WatchThread] = []
+        self._journal: Journal
+        self._started = clock.time()
+        self._beaten = 0.0
+        self._text = ""
 
     def stop(self, reason: str) -> None:
         """Ask the service to end; for signal handlers and other threads."""
@@ -87,6 +98,19 @@ class Daemon:
         int
             Exit status: 0; with `once`, 1 when a frame or sequence could not be converted.
         """
+        with self._open_journal() as self._journal:
+            self._work()
+        return self._exit_status()
+
+    def _open_journal(self) -> Journal:
+        """Return the journal; one that is damaged is moved aside, which costs a scan."""
+        journal = Journal(self._settings.state_folder / _JOURNAL)
+        if journal.set_aside is not None:
+            self._log.error("journal_damaged", path=journal.path, moved_to=journal.set_aside)
+        return journal
+
+    def _work(self) -> None:
+        """Work until the end."""
         self._start()
         try:
             while not self._stopping:
@@ -97,7 +121,6 @@ class Daemon:
                 self._sleep()
         finally:
             self._end()
-        return self._exit_status()
 
     def _start(self) -> None:
         """Begin to watch; each thread observes its folder first and then scans it."""
@@ -120,6 +143,7 @@ class Daemon:
                 watch,
                 settings.service,
                 self._dispatcher,
+                self._journal,
                 self._clock,
                 self._log,
                 lambda: self._wakes.put("ended"),
@@ -177,15 +201,34 @@ class Daemon:
         unavailable = sum(watch.is_unavailable for watch in self._watches)
         trouble = f", {unavailable} unavailable" * bool(unavailable)
         trouble += f", {stalled} stalled" * bool(stalled)
-        self._notifier.status(
+        text = (
             f"{len(self._watches)} folders watched{trouble};"
             f" {open_ones} sequences open, {self._dispatcher.running} converting;"
             f" {self._dispatcher.published} published, {self._dispatcher.failed} failed"
         )
+        self._notifier.status(text)
+        self._beat(text)
         # A share that hangs is no reason for a restart, which would not help.
         threads = all(watch.is_observing and not watch.is_done for watch in self._watches)
         if self._scheduler.is_alive and (self._once or threads):
             self._notifier.alive()
+
+    def _beat(self, text: str) -> None:
+        """Leave a sign of life in the journal."""
+        now = self._clock.time()
+        if now - self._beaten < _BEAT_S and text == self._text:
+            return
+        self._beaten, self._text = now, text
+        with contextlib.suppress(JournalBlocked):  # the folders' threads tell that
+            self._journal.beat(
+                Heartbeat(
+                    pid=os.getpid(),
+                    version=__version__,
+                    started=self._started,
+                    turned=now,
+                    text=text,
+                )
+            )
 
     def _sleep(self) -> None:
         """Wait until something happens."""

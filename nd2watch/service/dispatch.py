@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert import plan_files
 from nd2watch.errors import Nd2WatchError, SourceError
-from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
+from nd2watch.service.process_pool import ProcessPool
+from nd2watch.service.worker import Job, Outcome, OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _FIRST_RETRY_S: Final = 5.0
 _MOST_DOUBLINGS: Final = 7
 """The longest pause is 5 s doubled so often, near 11 minutes."""
+
+_MOST_CRASHES: Final = 3
+"""A sequence that crashed its process so often is left alone until one of its files changes."""
 
 
 class Dispatcher:
@@ -52,6 +56,7 @@ class Dispatcher:
         self.failed = 0
         self._scheduler = scheduler
         self._log = log
+        self._processes = ProcessPool()
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._running: set[Path] = set()
@@ -95,6 +100,8 @@ class Dispatcher:
             job = plan_job(watch, collection, extent, self.output_folder)
         except Nd2WatchError as error:
             collection.state = "failed"
+            collection.reason = str(error)
+            collection.released = None
             self._count_failed()
             self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
             return False
@@ -106,6 +113,7 @@ class Dispatcher:
             self._running |= outputs
             self._jobs += 1
         collection.state = "queued"
+        collection.outputs = tuple(file.path for file in job.files)
         log = self._log.bind(watch=job.watch, sequence=title)
         event = "sequence_complete" if extent == "whole" else "sequence_converted_incomplete"
         level = log.info if extent == "whole" else log.warning
@@ -121,12 +129,15 @@ class Dispatcher:
         def progress(done: int, total: int) -> None:
             self._log.debug("conversion_progress", output=job.output, done=done, total=total)
 
-        outcome = run_job(job, self._stop.is_set, progress)
+        outcome = self._processes.run(job, self._stop.is_set, progress)
         with self._lock:
             self._running -= {file.path for file in job.files}
             self._jobs -= 1
+            is_last = self._jobs == 0
         self._report(outcome)
         done(outcome)
+        if is_last or self._stop.is_set():
+            self._processes.close()
 
     def cancel(self) -> None:
         """Make running conversions end at their next frame."""
@@ -153,7 +164,7 @@ class Dispatcher:
             log.info("already_converted")
         elif outcome.end in ("changed", "cancelled"):
             log.info(f"conversion_{outcome.end}", reason=reason)
-        elif outcome.end in ("blocked", "unreadable"):
+        elif outcome.end in ("blocked", "crashed", "unreadable"):
             self._count_failed()
             log.error(f"conversion_{outcome.end}", reason=reason)
         else:
@@ -171,11 +182,16 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         intake.drop_if_empty(outcome.job.key)
     elif outcome.end in ("changed", "cancelled"):
         intake.recheck(collection)
-    elif outcome.end == "blocked":
+    elif outcome.end == "crashed" and collection.crashes + 1 >= _MOST_CRASHES:
+        collection.state = "failed"
+        collection.reason = f"given up after {_MOST_CRASHES} attempts: {outcome.error}"
+    elif outcome.end in ("blocked", "crashed"):
+        collection.crashes += outcome.end == "crashed"
         collection.attempts += 1
         doublings = min(collection.attempts - 1, _MOST_DOUBLINGS)
         collection.retry_at = now + _FIRST_RETRY_S * 2**doublings
         intake.recheck(collection)
+        collection.reason = str(outcome.error)
     elif (
         outcome.end == "unreadable"
         and isinstance(outcome.error, SourceError)
@@ -184,6 +200,7 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         intake.drop(collection, outcome.error.path, str(outcome.error))
     else:
         collection.state = "failed"
+        collection.reason = str(outcome.error)
         collection.blocked_by = outcome.output if outcome.end == "conflict" else None
 
 

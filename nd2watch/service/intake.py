@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
 from nd2watch.experiment import ImageSequence, describe
@@ -13,10 +13,11 @@ from nd2watch.service.companion_intake import CompanionIntake
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
+from nd2watch.service.unreadable import UnreadableFolders
 from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
@@ -81,8 +82,7 @@ class Intake:
         self._settling = SettlingFiles(service.settle_s, clock)
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
-        self._unreadable: set[Path] = set()
-        self._unreadable_now: set[Path] = set()
+        self._unreadable = UnreadableFolders(self._log)
         self._beside = CompanionIntake(watch, self._settling, self._known, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
@@ -114,25 +114,15 @@ class Intake:
         OSError
             If the folder cannot be listed; what is known stays as it is.
         """
-        self._unreadable_now = set()
-        present = set(list_files(self.watch.root, self._report_unreadable))
+        self._unreadable.begin()
+        present = set(list_files(self.watch.root, self._unreadable.add))
         self._passed_over &= present
         for path in present | self._known.keys():
             self.notice(path)
         for collection in self.collections.values():
             if collection.blocked_by and not os.path.lexists(collection.blocked_by):
                 collection.reopen()
-        for folder in sorted(self._unreadable - self._unreadable_now):
-            self._log.info("folder_available", folder=folder)
-        self._unreadable &= self._unreadable_now
-
-    def _report_unreadable(self, folder: Path, error: OSError) -> None:
-        """Log a folder that cannot be read, once until it can be."""
-        self._unreadable_now.add(folder)
-        if folder not in self._unreadable:
-            self._unreadable.add(folder)
-            reason = f"{error}; the user of the service needs to read and enter it"
-            self._log.error("folder_unavailable", folder=folder, reason=reason)
+        self._unreadable.end()
 
     def notice(self, path: Path) -> None:
         """Look at a file that is new, changed or gone."""
@@ -141,7 +131,7 @@ class Intake:
         try:
             key = FileKey.of_path(path)
         except OSError as error:
-            self._report_unreadable(path.parent, error)
+            self._unreadable.add(path.parent, error)
             return
         known = self._known.get(path)
         if key is not None and known == key:
@@ -153,8 +143,8 @@ class Intake:
         if name is None:
             return
         collection = self.collections.get(name.sequence)
-        published = collection is not None and collection.state == "published"
-        if published and key is not None and known is not None and key.same_content(known):
+        settled = collection is not None and collection.is_settled
+        if settled and key is not None and known is not None and key.same_content(known):
             self._known[path] = key  # only its name, rights or the like changed
             return
         self._forget(path, name, gone=key is None)
@@ -180,7 +170,7 @@ class Intake:
         collection = self.collections.get(name.sequence)
         if known is None or collection is None:
             return
-        if collection.state == "published":
+        if collection.is_settled:
             if gone:
                 collection.files.discard(path)
             self.drop_if_empty(name.sequence)
@@ -193,9 +183,9 @@ class Intake:
             collection.reopen()
 
     def drop_if_empty(self, key: SequenceKey) -> None:
-        """Forget a published sequence without files: its name is free for a new one."""
+        """Forget a settled sequence without files: its name is free for a new one."""
         collection = self.collections[key]
-        if collection.state == "published" and not collection.files:
+        if collection.is_settled and not collection.files:
             del self.collections[key]
 
     def _release(self, collection: Collection, path: Path) -> None:
@@ -276,6 +266,8 @@ class Intake:
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self._known[frame.path] = frame.key
         collection.note(frame, self._clock.monotonic() - self._age_s(frame))
+        if collection.state == "forgotten":
+            return
         if collection.state == "published":
             collection.late += 1
             self._tell(
@@ -357,6 +349,34 @@ class Intake:
             self._release(collection, path)
             self.refuse(path, frame.key, reason)
         collection.reopen()
+
+    def recall(self, key: SequenceKey, files: Mapping[Path, FileKey], **known: Any) -> None:
+        """Take up a settled sequence as it was when the service ended.
+
+        Parameters
+        ----------
+        key : SequenceKey
+            The sequence.
+        files : mapping from Path to FileKey
+            Its files, and how they were.
+        **known
+            State and outputs of its `Collection`.
+        """
+        sequence = ImageSequence(self.watch.layout, key)
+        self.collections[key] = Collection(sequence, files=set(files), **known)
+        self._known.update(files)
+
+    def files_of(self, collection: Collection) -> dict[Path, FileKey]:
+        """Return the files of a sequence, and how they were when they were looked at."""
+        return {path: self._known[path] for path in collection.files if path in self._known}
+
+    def begin_anew(self, collection: Collection) -> None:
+        """Collect the frames of a sequence again, whatever has become of it."""
+        files, key = collection.files, collection.sequence.key
+        self.collections[key] = Collection(ImageSequence(self.watch.layout, key))
+        self.collections[key].progressed = self._clock.monotonic()
+        for path in sorted(files):
+            self._look_again(path)
 
     def ready(self) -> list[tuple[Collection, Extent]]:
         """Return the sequences that can be converted now, and what of them."""

@@ -63,7 +63,7 @@ class Readiness:
     def refresh(self, collection: Collection) -> None:
         """Let a sequence know what its companions tell, if that is news."""
         companions = self._companions
-        if collection.known_version == companions.version or collection.state == "published":
+        if collection.known_version == companions.version or collection.is_settled:
             return
         collection.known_version = companions.version
         fields = dict(collection.sequence.key)
@@ -73,6 +73,7 @@ class Readiness:
             collection.tell(companions.told(collection.sidecars), companions.root)
         except LayoutError as error:
             collection.state = "failed"
+            collection.reason = str(error)
             title = collection.sequence.title
             self._log.error("sequence_refused", sequence=title, reason=str(error))
 
@@ -94,6 +95,8 @@ class Readiness:
         """Return what of a sequence can be converted now, None for nothing."""
         if self._completion.stage_of(collection, now) == "complete":
             return "whole"
+        if collection.released is not None and not collection.needs_a_person:
+            return collection.released
         action = self._completion.action
         is_due = now - collection.progressed >= self._deadline_s
         if action == "hold" or not is_due or collection.needs_a_person or not collection.files:

@@ -11,6 +11,7 @@ from nd2watch.errors import LayoutError, Nd2WatchError
 from nd2watch.experiment import OutputName, SidecarNames
 from nd2watch.layouts import layout_of
 from nd2watch.service.completion import Completion
+from nd2watch.service.state_folder import state_folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +61,14 @@ class ServiceSettings:
         Where ND2 files go.
     service : ServiceConfig
         Intervals, number of conversions, logs.
+    state_folder : Path
+        Where the journal is kept.
     """
 
     watches: tuple[Watch, ...]
     output_folder: Path
     service: ServiceConfig
+    state_folder: Path
 
 
 def load_settings(path: Path) -> ServiceSettings:
@@ -79,16 +83,23 @@ def load_settings(path: Path) -> ServiceSettings:
     faults: list[str] = []
     watches: list[Watch] = []
     output = config.output.folder
+    state_folder = state_folder_of(path, config.service.state_folder)
     for index, watch in enumerate(config.watch):
         where = f"watch[{index}]"
-        if output.resolve().is_relative_to(watch.folder.resolve()):
-            faults.append(f"output.folder: {output} lies in the watched folder of {where}")
+        for key, folder in (("output.folder", output), ("service.state_folder", state_folder)):
+            if folder.resolve().is_relative_to(watch.folder.resolve()):
+                faults.append(f"{key}: {folder} lies in the watched folder of {where}")
         made = _build(watch, where, faults)
         if made is not None:
             watches.append(made)
     if faults:
         raise faulty(path, faults)
-    return ServiceSettings(watches=tuple(watches), output_folder=output, service=config.service)
+    return ServiceSettings(
+        watches=tuple(watches),
+        output_folder=output,
+        service=config.service,
+        state_folder=state_folder,
+    )
 
 
 def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:

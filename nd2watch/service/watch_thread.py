@@ -10,6 +10,7 @@ from nd2watch import host
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.events import ChangedPaths, FolderObserver
 from nd2watch.service.intake import Intake
+from nd2watch.service.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from nd2watch.clock import Clock
     from nd2watch.config import ServiceConfig
+    from nd2watch.journal import Journal
     from nd2watch.service.dispatch import Dispatcher
     from nd2watch.service.settings import Watch
     from nd2watch.service.worker import Outcome
@@ -44,6 +46,8 @@ class WatchThread:
         Times.
     dispatcher : Dispatcher
         Takes the sequences that have come to their end.
+    journal : Journal
+        Remembers what was published.
     clock : Clock
         Measures quiet times and intervals.
     log : bound logger
@@ -68,6 +72,7 @@ class WatchThread:
         watch: Watch,
         service: ServiceConfig,
         dispatcher: Dispatcher,
+        journal: Journal,
         clock: Clock,
         log: FilteringBoundLogger,
         ended: Callable[[], None],
@@ -81,7 +86,9 @@ class WatchThread:
         self._log = log.bind(watch=watch.name)
         self._ended = ended
         self._once = once
+        self._journal = journal
         self.intake = Intake(watch, service, clock, log, once=once)
+        self._memory = Memory(journal, watch, clock, self._log)
         self.is_unavailable = False
         self.turned = clock.monotonic()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -134,6 +141,7 @@ class WatchThread:
         try:
             if not self._once:
                 self._observer.start()
+            self._memory.recall(self.intake)
             while not self._stopping.is_set():
                 self._turn_safely()
                 if self._once and not self._running and not self.intake.is_waiting:
@@ -141,6 +149,7 @@ class WatchThread:
                 self._sleep()
             self._settle()
             self.intake.report_stalled(all_open=True)
+            self._memory.keep(self.intake)
         finally:
             self._observer.stop()
             self._ended()
@@ -153,9 +162,11 @@ class WatchThread:
             self._log.exception("watch_failed", folder=self.watch.root)
             if self._once:
                 raise
-            self.intake = Intake(self.watch, self._service, self._clock, self._log)
-            self._scan_wanted = True
             self._stopping.wait(_RESTART_S)
+            self.intake = Intake(self.watch, self._service, self._clock, self._log)
+            self._memory = Memory(self._journal, self.watch, self._clock, self._log)
+            self._memory.recall(self.intake)
+            self._scan_wanted = True
         self.turned = self._clock.monotonic()
 
     def _turn(self) -> None:
@@ -175,9 +186,11 @@ class WatchThread:
         self._settle()
         until = self._clock.monotonic() + _LONGEST_TURN_S
         self.intake.advance(enough=lambda: self._clock.monotonic() > until)
-        self._submit()
+        if not self._memory.is_blocked:
+            self._submit()
         if not self._once:
             self.intake.report_stalled()
+        self._memory.keep(self.intake)
 
     def _submit(self) -> None:
         """Hand over the sequences that have come to their end."""

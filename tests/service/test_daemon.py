@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def test_a_restart_in_the_middle_makes_one_output(tmp_path: Path, config: Path) 
         service.wait_for("published")
         assert service.terminate() == 0
     with ServiceProcess(config) as service:
-        service.wait_for("already_converted")
+        assert service.wait_for("sequences_remembered")["count"] == 1
         assert service.terminate() == 0
     moved = {c: tmp_path / "in" / "a" / path.name for c, path in sources.items()}
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.nd2"]
@@ -284,12 +285,21 @@ class TestOnce:
             assert service.wait() == 0
         assert_nd2_equals_sources(tmp_path / "out" / "a.nd2", what, sources)
 
-    def test_two_runs_convert_once(self, tmp_path: Path, config: Path) -> None:
+    def test_two_runs_convert_once_also_without_the_journal(
+        self, tmp_path: Path, config: Path
+    ) -> None:
+        state = tmp_path / "state"
+        config.write_text(
+            config.read_text().replace("[service]", f"[service]\nstate_folder='{state}'")
+        )
         write(tmp_path / "in" / "a", acquisition())
-        for event in ("published", "already_converted"):
+        for event in ("published", "sequences_remembered", "already_converted"):
+            if event == "already_converted":
+                shutil.rmtree(state)
             with ServiceProcess(config, "--once") as service:
                 assert service.wait() == 0
             assert len(service.named(event)) == 1
+            assert len(service.named("published")) == (event == "published")
 
 
 def test_a_fault_in_the_configuration_ends_the_start(config: Path) -> None:

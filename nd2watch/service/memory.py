@@ -1,0 +1,250 @@
+"""What the service remembers of one folder when it is ended, in whatever way."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.errors import JournalBlocked
+from nd2watch.journal import FrameRecord, JournalEvent, SequenceRecord
+from nd2watch.sources import FileKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from structlog.typing import FilteringBoundLogger
+
+    from nd2watch.clock import Clock
+    from nd2watch.experiment import Coordinate, Layout, SequenceKey
+    from nd2watch.journal import Journal, State
+    from nd2watch.service.collection import Collection
+    from nd2watch.service.intake import Intake
+    from nd2watch.service.settings import Watch
+
+_SHOWN_MISSING: Final = 50
+_LASTING: Final = ("published", "forgotten")
+"""States that outlast a run; all else follows from the files."""
+
+
+class Memory:
+    """Keeps the journal of one folder; for one thread.
+
+    Parameters
+    ----------
+    journal : Journal
+        Where it is kept.
+    watch : Watch
+        The folder.
+    clock : Clock
+        Tells the time of day.
+    log : bound logger
+        Gets what a person may want to know.
+
+    Attributes
+    ----------
+    is_blocked : bool
+        The journal cannot be written now; nothing new is to be begun.
+    """
+
+    def __init__(
+        self, journal: Journal, watch: Watch, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
+        self.is_blocked = False
+        self._journal = journal
+        self._watch = watch
+        self._clock = clock
+        self._log = log
+        self._layout = layout_digest(watch.layout)
+        self._looks: dict[SequenceKey, object] = {}
+        self._kept: dict[SequenceKey, SequenceRecord] = {}
+
+    def recall(self, intake: Intake) -> None:
+        """Let an intake know which sequences were published, and of which files.
+
+        Sequences of another layout are forgotten: those of them that are open are told, as they
+        are collected anew, or no more.
+
+        Raises
+        ------
+        JournalError
+            If the journal cannot be read.
+        """
+        for record in self._journal.sequences(self._watch.name):
+            if record.layout != self._layout:
+                if record.state not in _LASTING:
+                    self._log.warning(
+                        "sequence_of_former_layout",
+                        sequence=record.title,
+                        found=record.found,
+                        reason="the layout was changed; its frames are sorted anew",
+                    )
+                self._journal.remove_sequence(self._watch.name, record.key)
+            elif record.state in _LASTING:
+                files = {
+                    Path(frame.path): FileKey(
+                        size=frame.size,
+                        mtime_ns=frame.mtime_ns,
+                        ctime_ns=frame.ctime_ns,
+                        inode=frame.inode,
+                        device=frame.device,
+                    )
+                    for frame in self._journal.frames(self._watch.name, record.key)
+                }
+                outputs = tuple(map(Path, record.outputs))
+                intake.recall(record.key, files, state=record.state, outputs=outputs)
+                self._kept[record.key] = record
+            else:  # its files tell what it has become
+                self._journal.remove_sequence(self._watch.name, record.key)
+        if self._kept:
+            self._log.info("sequences_remembered", count=len(self._kept))
+
+    def keep(self, intake: Intake) -> None:
+        """Record what has changed since the last call.
+
+        A journal that cannot be written is told once, and tried again at the next call.
+        """
+        changed = [
+            (key, collection, record)
+            for key, collection in intake.collections.items()
+            if (record := self._news(key, collection)) is not None
+        ]
+        gone = self._kept.keys() - intake.collections.keys()
+        if not changed and not gone:
+            return
+        try:
+            with self._journal.batch():
+                for key, collection, record in changed:
+                    self._journal.record_sequence(record)
+                    if record.state in _LASTING:
+                        frames = self._frames(intake.files_of(collection))
+                        self._journal.record_frames(record.watch, key, frames)
+                    if key not in self._kept or self._kept[key].state != record.state:
+                        self._journal.record_event(_event(record))
+                for key in gone:
+                    self._remove(key)
+        except JournalBlocked as error:
+            if not self.is_blocked:
+                self._log.error("journal_blocked", reason=str(error))
+            self.is_blocked = True
+            return
+        for key, collection, record in changed:
+            self._kept[key] = record
+            self._looks[key] = _look(collection)
+        for key in gone:
+            self._kept.pop(key, None)
+            self._looks.pop(key, None)
+        if self.is_blocked:
+            self._log.info("journal_available")
+        self.is_blocked = False
+
+    def _remove(self, key: SequenceKey) -> None:
+        """Remove a sequence without files; a published one stays on record."""
+        if self._kept[key].state != "published":
+            self._journal.remove_sequence(self._watch.name, key)
+            return
+        frames = self._journal.frames(self._watch.name, key)
+        self._journal.remove_frames(frame.path for frame in frames)
+
+    def _news(self, key: SequenceKey, collection: Collection) -> SequenceRecord | None:
+        """Return what is to be recorded of a sequence, None when nothing has changed."""
+        look = _look(collection)
+        if self._looks.get(key) == look:
+            return None
+        before = self._kept.get(key)
+        record = self._record(key, collection, before)
+        if before is not None and replace(record, changed=before.changed) == before:
+            self._looks[key] = look
+            return None
+        return record
+
+    def _record(
+        self, key: SequenceKey, collection: Collection, before: SequenceRecord | None
+    ) -> SequenceRecord:
+        """Return a sequence as it is recorded."""
+        state, sequence = state_of(collection), collection.sequence
+        now = self._clock.time()
+        is_new = before is None or before.state != state
+        is_open = collection.state != "published"
+        missing = sequence.missing() if collection.stall_reported and is_open else []
+        return SequenceRecord(
+            watch=self._watch.name,
+            key=key,
+            title=sequence.title,
+            layout=self._layout,
+            state=state,
+            reason=collection.reason,
+            found=len(sequence) if is_open else len(collection.files),
+            expected=sequence.expected if is_open and sequence.is_sized else None,
+            missing=tuple(missing[:_SHOWN_MISSING]),
+            outputs=tuple(map(str, collection.outputs)),
+            attempts=collection.attempts,
+            next_try=now + collection.retry_at - self._clock.monotonic()
+            if collection.attempts and is_open
+            else None,
+            changed=now if is_new or before is None else before.changed,
+        )
+
+    def _frames(self, files: Mapping[Path, FileKey]) -> Iterator[FrameRecord]:
+        """Yield the records of files; of several for one place the first counts."""
+        places: set[Coordinate] = set()
+        for path, key in sorted(files.items()):
+            place = self._watch.layout.parse(path.relative_to(self._watch.root)).coordinate
+            yield FrameRecord(
+                path=str(path),
+                coordinate=place,
+                size=key.size,
+                mtime_ns=key.mtime_ns,
+                ctime_ns=key.ctime_ns,
+                inode=key.inode,
+                device=key.device,
+                state="late" if place in places else "ready",
+            )
+            places.add(place)
+
+
+def layout_digest(layout: Layout) -> str:
+    """Return a digest of all that decides on the places of frames."""
+    forms = [(form.name, form.regex.source) for form in layout.pattern.forms]
+    fields = [layout.fields_of(axis) for axis in "tpzc"]
+    values = (forms, fields, layout.key_fields, sorted(layout.absent.items()), layout.pages)
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+
+
+def state_of(collection: Collection) -> State:
+    """Return the state of a sequence as people see it."""
+    if collection.rivals or (collection.state == "failed" and collection.blocked_by):
+        return "conflict"
+    if collection.state == "queued":
+        return "converting"
+    if collection.state == "collecting":
+        if collection.attempts:
+            return "blocked"
+        return "held" if collection.stall_reported else "collecting"
+    return collection.state
+
+
+def _look(collection: Collection) -> object:
+    """Return what changes whenever a record does, at little cost."""
+    return (
+        state_of(collection),
+        len(collection.sequence),
+        collection.known_version,
+        collection.attempts,
+        collection.late,
+        collection.reason,
+        collection.outputs,
+        len(collection.files),
+    )
+
+
+def _event(record: SequenceRecord) -> JournalEvent:
+    """Return the event of a new state."""
+    return JournalEvent(
+        moment=record.changed,
+        watch=record.watch,
+        sequence=record.title,
+        event=record.state,
+        reason=record.reason,
+    )
