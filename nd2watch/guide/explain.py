@@ -174,7 +174,7 @@ def paths_of(name: Path, folder: Path | None) -> Iterator[PurePosixPath]:
             if path.is_relative_to(root) and path != root:
                 yield PurePosixPath(path.relative_to(root).as_posix())
                 return
-    parts = PurePosixPath(name.as_posix().removeprefix(Path(name.anchor).as_posix())).parts
+    parts = name.relative_to(name.anchor).parts
     yield PurePosixPath(*parts)
     if name.is_absolute():
         for start in range(1, len(parts)):
@@ -201,13 +201,16 @@ def read_name(path: PurePosixPath, known: NamedLayout) -> Reading | None:
             return _reading(known, path, "sidecar")
         if companions.is_marker(path.name):
             return _reading(known, path, "marker")
+    form, told, refusal = None, None, ""
     try:
         form = _form_of(layout.pattern, path)
         told = layout.parse(path) if form is not None else None
     except (LayoutError, ValueError) as error:
-        return _reading(known, path, "refused", reason=str(error))
+        refusal = str(error)
     if layout.is_ignored(path):
         return _reading(known, path, "ignored", form, told, reason=_ignored_by(known, path))
+    if refusal:
+        return _reading(known, path, "refused", form, reason=refusal)
     return None if told is None else _reading(known, path, "frame", form, told)
 
 
@@ -260,7 +263,7 @@ def _output(known: NamedLayout, told: FrameName) -> str:
 def _ignored_by(known: NamedLayout, path: PurePosixPath) -> str:
     """Return the pattern by which a file is ignored."""
     for pattern in known.layout.ignore:
-        text = f"/{path.as_posix()}" if "/" in pattern else path.name
-        if fnmatch.fnmatchcase(text.lower(), pattern.lower()):
+        texts = (path.as_posix(), f"/{path.as_posix()}") if "/" in pattern else (path.name,)
+        if any(fnmatch.fnmatchcase(text.lower(), pattern.lower()) for text in texts):
             return pattern
     return ""

@@ -96,7 +96,8 @@ def _axis_lines(fit: Fit) -> Iterator[str]:
     is_certain = 0 < fit.whole == fit.sequences
     if is_certain:
         yield from comment_lines(
-            "As found. By these sizes a sequence is complete; take out what differs from run to run."
+            "As found: a sequence is complete as soon as it has these sizes. Check them, above all"
+            "\nwhile an acquisition goes on, and take out what differs from run to run."
         )
     else:
         yield from comment_lines(
@@ -111,7 +112,7 @@ def _axis_line(axis: AxisFound, *, is_certain: bool) -> Iterator[str]:
     """Yield the line of an axis that no sidecar tells."""
     hint = ""
     value: Any = axis.most
-    if axis.axis == "c" and axis.labels and axis.names:
+    if axis.axis == "c" and axis.names and axis.names != axis.labels:
         value = [
             {"name": name, "label": label}
             for name, label in zip(axis.names, axis.labels, strict=True)
