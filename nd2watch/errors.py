@@ -20,6 +20,7 @@
     │   ├── VerificationFailed  the written file differs from its sources
     │   ├── ConversionCrashed   its process crashed, hung, or lacked memory  exit 75, retryable
     │   └── ConversionCancelled  the service was asked to stop           exit 75, retryable
+    ├── ServiceError         the service is not there, or refuses what is asked  exit 69
     └── JournalError         the service's journal cannot be used        exit 74
         └── JournalBlocked   ... now: its disk is full, for instance     exit 75, retryable
 
@@ -144,6 +145,12 @@ class ConversionCancelled(ConversionError):
 
     exit_code = 75
     retryable = True
+
+
+class ServiceError(Nd2WatchError):
+    """The running service cannot be reached, or refuses what it is asked."""
+
+    exit_code = 69
 
 
 class JournalError(Nd2WatchError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nd2watch import host
+from nd2watch.errors import Nd2WatchError
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.events import ChangedPaths, FolderObserver
 from nd2watch.service.intake import Intake
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from nd2watch.service.dispatch import Dispatcher
     from nd2watch.service.settings import Watch
     from nd2watch.service.worker import Outcome
+
+Answer = TypeVar("Answer")
 
 _LONGEST_TURN_S: Final = 1.0
 """Pause of an idle loop, and time that a busy one spends on opening frames before it looks at
@@ -93,6 +97,9 @@ class WatchThread:
         self.turned = clock.monotonic()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[Callable[[Intake], Any], Future[Any]]] = (
+            queue.SimpleQueue()
+        )
         self._events = ChangedPaths(self.wake)
         self._observer = FolderObserver(self._events)
         self._is_unobserved = False
@@ -115,6 +122,19 @@ class WatchThread:
         """Have all files looked at; from any thread."""
         self._scan_wanted = True
         self.wake()
+
+    def ask(self, order: Callable[[Intake], Answer]) -> Future[Answer]:
+        """Have something done on the thread that all state belongs to; from any thread.
+
+        Parameters
+        ----------
+        order : callable
+            Gets the intake; what it returns or raises is that of the future.
+        """
+        answer: Future[Answer] = Future()
+        self._orders.put((order, answer))
+        self.wake()
+        return answer
 
     def stop(self) -> None:
         """Ask the thread to end; from any thread."""
@@ -184,6 +204,7 @@ class WatchThread:
             if path.is_relative_to(self.watch.root):
                 self.intake.notice(path)
         self._settle()
+        self._obey()
         until = self._clock.monotonic() + _LONGEST_TURN_S
         self.intake.advance(enough=lambda: self._clock.monotonic() > until)
         if not self._memory.is_blocked:
@@ -191,6 +212,17 @@ class WatchThread:
         if not self._once:
             self.intake.report_stalled()
         self._memory.keep(self.intake)
+
+    def _obey(self) -> None:
+        """Do what was asked."""
+        while not self._orders.empty():
+            order, answer = self._orders.get()
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(order(self.intake))
+            except Nd2WatchError as error:
+                answer.set_exception(error)
 
     def _submit(self) -> None:
         """Hand over the sequences that have come to their end."""
