@@ -119,6 +119,8 @@ _LEAST_SCORE: Final = 0.5
 def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Explanation:
     """Return what a file is by some layouts.
 
+    Of layouts of watches only those count in whose folders it lies, if it lies in any of them.
+
     Parameters
     ----------
     name : Path
@@ -128,6 +130,7 @@ def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None
     folder : Path, optional
         The watched folder, where the layouts do not tell it.
     """
+    known = [each for each in known if _below(name, each.root) is not None] or known
     readings = [found for each in known if (found := _first(name, each, folder)) is not None]
     readings.sort(key=lambda reading: (reading.is_general, reading.role in _NO_FRAME))
     if len(known) > 1:  # that others pass it over as well is no news
@@ -168,17 +171,26 @@ def paths_of(name: Path, folder: Path | None) -> Iterator[PurePosixPath]:
     One below the folder is taken from there, others as they stand; of absolute ones elsewhere the
     folders in front may be more than what lies below the watched folder.
     """
-    if folder is not None:
-        for place in (os.path.abspath, os.path.realpath):
-            path, root = Path(place(name)), Path(place(folder))
-            if path.is_relative_to(root) and path != root:
-                yield PurePosixPath(path.relative_to(root).as_posix())
-                return
+    below = _below(name, folder)
+    if below is not None:
+        yield below
+        return
     parts = name.relative_to(name.anchor).parts
     yield PurePosixPath(*parts)
     if name.is_absolute():
         for start in range(1, len(parts)):
             yield PurePosixPath(*parts[start:])
+
+
+def _below(name: Path, folder: Path | None) -> PurePosixPath | None:
+    """Return the path of a file from a folder, None if it does not lie below it."""
+    if folder is None:
+        return None
+    for place in (os.path.abspath, os.path.realpath):
+        path, root = Path(place(name)), Path(place(folder))
+        if path.is_relative_to(root) and path != root:
+            return PurePosixPath(path.relative_to(root).as_posix())
+    return None
 
 
 def read_name(path: PurePosixPath, known: NamedLayout) -> Reading | None:

@@ -152,3 +152,11 @@ def test_a_path_counts_through_a_link_to_the_watched_folder(tmp_path: Path) -> N
 def test_of_an_absolute_path_elsewhere_the_folders_in_front_may_be_too_many() -> None:
     reading = explain(Path("/mnt/disk/run1/B2_s003_GFP.tif"), [PLATE]).readings[0]
     assert reading.sequence["run"] == "run1"
+
+
+def test_a_file_below_one_watched_folder_is_not_for_other_watches() -> None:
+    other = replace(PLATE, name="other", root=Path("/data/other"))
+    found = explain(Path("/data/in/run1/B2_s003_GFP.tif"), [other, PLATE])
+    assert [reading.layout for reading in found.readings] == ["plate"]
+    found = explain(Path("run1/B2_s003_GFP.tif"), [other, PLATE])
+    assert [reading.layout for reading in found.readings] == ["other", "plate"]

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
     from nd2watch.service.overview import SequenceOverview, WatchOverview
 
+CONFIG = """
+[output]
+folder = "nd2"
+
+[service]
+settle_s = 0.05
+
+[[watch]]
+name = "w"
+folder = "in"
+"""
 OWN = 'pattern = "{run}_t{t}_c{c}.tif"\n'
 SIZED = f"{OWN}axes = {{ t = 2, c = 2 }}\n"
 
@@ -26,10 +37,7 @@ SIZED = f"{OWN}axes = {{ t = 2, c = 2 }}\n"
 def look(folder: Path, layout: str) -> WatchOverview:
     """Return the overview of one watch on ``in``."""
     config = folder / "config.toml"
-    config.write_text(
-        f'[output]\nfolder = "nd2"\n[service]\nsettle_s = 0.05\n[[watch]]\nname = "w"\nfolder = "in"\n{layout}',
-        encoding="utf-8",
-    )
+    config.write_text(f"{CONFIG}{layout}", encoding="utf-8")
     (watch,) = overview(load_settings(config), SystemClock())
     return watch
 
