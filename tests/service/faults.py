@@ -1,0 +1,106 @@
+"""What conversion processes are given to do in tests: things that codecs may do to them."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nd2watch.pending import PendingFile
+from nd2watch.service.worker import Job, Outcome, run_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Cancelled = Callable[[], bool]
+    Shown = Callable[[int, int], None]
+
+
+class LibraryError(Exception):
+    """An error of a class that the other process does not know."""
+
+
+def segfault(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Read from where nothing is."""
+    ctypes.string_at(0)
+    raise AssertionError
+
+
+def be_killed(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Be killed as the system does for want of memory, with a file half written."""
+    with PendingFile(job.output):
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def leave(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """End the process, as some libraries do at the sight of damage."""
+    print("bad file, bye")
+    sys.stdout.flush()
+    os._exit(3)
+
+
+def raise_beyond(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Raise what the worker does not catch."""
+    raise KeyboardInterrupt("a stray signal")
+
+
+def hang(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Never come back, with a file half written."""
+    with PendingFile(job.output):
+        threading.Event().wait()
+    raise AssertionError
+
+
+def hold_the_interpreter(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Never come back, and let no other thread run meanwhile."""
+    with PendingFile(job.output):
+        ctypes.PyDLL(None).pause()
+    raise AssertionError
+
+
+def ignore_wishes(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Make progress for ever."""
+    with PendingFile(job.output):
+        for done in itertools.count(1):
+            progress(done, done + 1)
+            cancelled()
+    raise AssertionError
+
+
+def wait_for_the_end(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Convert three frames, then wait for the wish to end."""
+    asked = itertools.count()
+
+    def wished() -> bool:
+        if next(asked) > 3:
+            while not cancelled():
+                threading.Event().wait(0.01)
+        return cancelled()
+
+    return run_job(job, wished, progress)
+
+
+def chatter(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Write where the reports go, as libraries do."""
+    print("Warning: odd tag")
+    os.write(1, b"Warning: odder tag\n" * 10_000)
+    return run_job(job, cancelled, progress)
+
+
+def fail(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Fail by a fault in the code."""
+    try:
+        raise LibraryError("no such codec")
+    except LibraryError as error:
+        return Outcome(job=job, end="failed", error=error, output=job.output)
+
+
+def tell_process(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+    """Tell the number of the process, and that of its group, as a path."""
+    return Outcome(job=job, end="present", output=Path(f"{os.getpid()}/{os.getpgrp()}"))
