@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -20,20 +22,36 @@ pytestmark = pytest.mark.skipif(
 )
 
 _ROOT = Path(__file__).parent.parent
-_UNIT = _ROOT / "systemd" / "nd2watch.service"
+_FILES = _ROOT / "systemd"
+_UNIT = _FILES / "nd2watch.service"
+_SYSUSERS = _FILES / "nd2watch.sysusers.conf"
+_TMPFILES = _FILES / "nd2watch.tmpfiles.conf"
+_SYSCTL = _FILES / "99-nd2watch.sysctl.conf"
 _PROGRAM = "/opt/nd2watch/bin/nd2watch"
 _CONFIG = Path("/etc/nd2watch/config.toml")
 _HIGHEST_EXPOSURE = 1.0
 
 
-@pytest.fixture(scope="module")
-def analyze() -> str:
-    path = shutil.which("systemd-analyze")
+_KERNEL_DEFAULTS = {
+    "fs.inotify.max_user_watches": 8192,
+    "fs.inotify.max_user_instances": 128,
+    "fs.inotify.max_queued_events": 16384,
+}
+
+
+def _tool(name: str) -> str:
+    """Return the path of one of systemd's programs."""
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/lib/systemd:/lib/systemd")
     if path is None:
         if os.environ.get("CI"):
-            pytest.fail("systemd-analyze is not installed; where CI is set, it has to be")
-        pytest.skip("systemd-analyze is not installed")
+            pytest.fail(f"{name} is not installed; where CI is set, it has to be")
+        pytest.skip(f"{name} is not installed")
     return path
+
+
+@pytest.fixture(scope="module")
+def analyze() -> str:
+    return _tool("systemd-analyze")
 
 
 def _values(key: str) -> list[str]:
@@ -45,6 +63,12 @@ def _values(key: str) -> list[str]:
 def _value(key: str) -> str:
     (value,) = _values(key)
     return value
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """Return the words of all lines that are no comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [shlex.split(line) for line in lines if line and not line.startswith("#")]
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -122,6 +146,59 @@ def test_output_is_writable_and_sources_are_not_and_may_be_missing() -> None:
     assert _value("ProtectSystem") == "strict"
     assert _value("ReadWritePaths") == _value("RequiresMountsFor") == "/srv/nd2"
     assert _value("ReadOnlyPaths") == "-/srv/incoming"
+
+
+def test_the_service_is_told_folders_that_are_its_own() -> None:
+    assert _value("StateDirectory") == _value("RuntimeDirectory") == "nd2watch"
+    assert _value("StateDirectoryMode") == _value("RuntimeDirectoryMode") == "0750"
+
+
+def test_sysusers_makes_the_user_of_the_unit(tmp_path: Path) -> None:
+    tool = _tool("systemd-sysusers")
+    (tmp_path / "etc").mkdir()
+
+    done = _run(tool, f"--root={tmp_path}", "--dry-run", _SYSUSERS)
+
+    made = re.findall(r"Creating (user|group) '(\w+)'", done.stdout + done.stderr)
+    assert done.returncode == 0
+    assert sorted(made) == [("group", _value("Group")), ("user", _value("User"))], done.stderr
+
+
+def test_tmpfiles_makes_the_folders_of_the_unit(tmp_path: Path) -> None:
+    tool = _tool("systemd-tmpfiles")
+    text = _TMPFILES.read_text(encoding="utf-8").replace(" nd2watch nd2watch ", " - - ")
+    folders = tmp_path / "folders.conf"
+    folders.write_text(text, encoding="utf-8")
+
+    done = _run(tool, f"--root={tmp_path}", "--create", folders)
+
+    made = {path: tmp_path / path.lstrip("/") for _, path, *_ in _rows(_TMPFILES)}
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert made.keys() == {_value("ReadWritePaths"), "/var/lib/nd2watch", "/run/nd2watch"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made.values()} == {0o750}
+
+
+def test_tmpfiles_gives_all_folders_to_the_user_of_the_unit() -> None:
+    owner = [_value("User"), _value("Group")]
+
+    assert {(kind, age) for kind, *_, age in _rows(_TMPFILES)} == {("d", "-")}
+    assert all([user, group] == owner for _, _, _, user, group, _ in _rows(_TMPFILES))
+
+
+def test_sysctl_takes_every_line() -> None:
+    # What does not begin so is only read: the test changes nothing of the machine.
+    done = _run(_tool("systemd-sysctl"), "--prefix=/none", _SYSCTL)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_limit_for_watching_folders_is_raised_above_the_defaults_of_kernels() -> None:
+    limits = {key: int(number) for key, _, number in _rows(_SYSCTL)}
+
+    assert limits.keys() == _KERNEL_DEFAULTS.keys()
+    for key, number in limits.items():
+        assert number > _KERNEL_DEFAULTS[key]
+        assert Path("/proc/sys", *key.split(".")).is_file()
 
 
 @pytest.mark.parametrize("words", [("check-config",), ("run", "--config")])
