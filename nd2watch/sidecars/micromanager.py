@@ -39,6 +39,10 @@ _LINES: Final = 64
 _TRIES: Final = 4
 """How often a damaged file may be read in all, as damaged records are tried again and again."""
 
+_OF_PLANES: Final = (
+    *("ElapsedTime-ms", "ReceivedTime", "Time", "XPositionUm", "YPositionUm", "ZPositionUm"),
+    *("PositionName", "Channel", "Exposure-ms", "Camera", "Core-Camera"),
+)
 _COUNTS: Final = {
     "t": ("time", "Frames"),
     "p": ("position", "Positions"),
@@ -106,7 +110,7 @@ def read(path: Path, data: bytes) -> Sidecar:
 
 def _document(path: Path, data: bytes) -> _Document:
     """Return the entries of a file that are whole."""
-    text = decoded(data[: data.rfind(b"}") + 1])
+    text = decoded(data)
     summary: Record = {}
     frames: dict[str, _Frame] = {}
     end = 0
@@ -116,7 +120,11 @@ def _document(path: Path, data: bytes) -> _Document:
         elif kind == "FrameKey":
             _add_keyed(frames, path, name, record)
         elif file := _path(path, name.removeprefix("-")):
-            _add_named(frames.setdefault(file, _Frame(file=file, record={})), kind, record)
+            frame = frames.setdefault(file, _Frame(file=file, record={}))
+            if kind == "Metadata":
+                frame.record = _kept(record) if len(frames) > 1 else record
+            else:
+                _place(frame, record)
     if not summary and not frames:
         raise SidecarError(f"{path} holds no whole entry of Micro-Manager yet", path)
     is_closed = text[end:].split() == ["}"]
@@ -130,7 +138,7 @@ def _entries(text: str) -> Iterator[tuple[str, str, Record, int]]:
     while lost <= most and (found := _KEY.search(text, place)):
         place = found.end()
         try:
-            name = json.loads(f'"{found["rest"]}"', strict=False)
+            name = _DECODER.decode(f'"{found["rest"]}"')
             value, place = _DECODER.raw_decode(text, place)
         except json.JSONDecodeError as error:
             lost += error.pos - place + error.pos // _LINES  # each error counts lines
@@ -149,15 +157,22 @@ def _add_keyed(frames: dict[str, _Frame], path: Path, name: str, record: Record)
         position = whole(record.get("PositionIndex"))
         # Where one stack has all positions, the numbers are those of several planes.
         frames[f"{name} {position} {text_of(_value(record, 'PositionName'))}"] = _Frame(
-            file=file, record=record, channel=channel, z=z, position=position
+            file=file,
+            record=_kept(record) if frames else record,
+            channel=channel,
+            z=z,
+            position=position,
         )
 
 
-def _add_named(frame: _Frame, kind: str, record: Record) -> None:
-    """Add what an entry tells of a file that has one plane."""
-    if kind == "Metadata":
-        frame.record = record
-        return
+def _kept(record: Record) -> Record:
+    """Return what may differ from plane to plane, as records have hundreds of other values."""
+    found = ((name, _value(record, name)) for name in _OF_PLANES)
+    return {name: value for name, value in found if value is not None}
+
+
+def _place(frame: _Frame, record: Record) -> None:
+    """Note the place on the axes of a file that has one plane."""
     within = record.get("completeCoords")
     axes: Record = within if isinstance(within, dict) else record
     frame.channel = whole(axes.get("channel", record.get("ChannelIndex", 0)))
