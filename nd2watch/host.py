@@ -246,6 +246,30 @@ def on_reload_signal(reload: Callable[[], None]) -> None:
         signal.signal(signal.SIGHUP, lambda *_: reload())
 
 
+def folder_identity(folder: Path) -> tuple[int, int]:
+    """Return what tells a folder from another one of the same name, device and number.
+
+    Raises
+    ------
+    OSError
+        If it is not there or cannot be reached.
+    """
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def is_empty_folder(folder: Path) -> bool:
+    """Return whether there is nothing in a folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
+
+
 def file_system_of(path: Path) -> str | None:
     """Return the kernel's name of the file system that a path is or would be on.
 

@@ -16,7 +16,13 @@ from nd2watch.config.layout import (
 )
 from nd2watch.config.load import built_in_presets, faulty, layout_config, load_config, preset_of
 from nd2watch.config.preset import PresetConfig, SimulateConfig
-from nd2watch.config.service import Config, OutputConfig, ServiceConfig, WatchConfig
+from nd2watch.config.service import (
+    Config,
+    OutputConfig,
+    RetentionConfig,
+    ServiceConfig,
+    WatchConfig,
+)
 
 __all__ = [
     "AxesConfig",
@@ -30,6 +36,7 @@ __all__ = [
     "OutputConfig",
     "PlateConfig",
     "PresetConfig",
+    "RetentionConfig",
     "ServiceConfig",
     "SidecarConfig",
     "SimulateConfig",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from nd2watch.config.layout import LayoutConfig
 from nd2watch.config.preset import PresetConfig
 from nd2watch.config.presets import built_in, completed, without_own
-from nd2watch.config.service import Config, OutputConfig
+from nd2watch.config.service import Config
 from nd2watch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,11 +47,16 @@ def load_config(path: Path) -> Config:
         raise faulty(path, faults)
     base = path.absolute().parent
     watches = [w.model_copy(update={"folder": _absolute(base, w.folder)}) for w in config.watch]
-    output = OutputConfig(folder=_absolute(base, config.output.folder))
+    output = config.output.model_copy(update={"folder": _absolute(base, config.output.folder)})
     state = config.service.state_folder
     absolute = {"state_folder": None if state is None else _absolute(base, state)}
     service = config.service.model_copy(update=absolute)
-    return config.model_copy(update={"watch": watches, "output": output, "service": service})
+    moved = config.retention.folder
+    absolute = {"folder": None if moved is None else _absolute(base, moved)}
+    retention = config.retention.model_copy(update=absolute)
+    return config.model_copy(
+        update={"watch": watches, "output": output, "service": service, "retention": retention}
+    )
 
 
 def built_in_presets() -> dict[str, PresetConfig]:

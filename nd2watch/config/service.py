@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from nd2watch.config.base import Positive, Strict
 from nd2watch.config.layout import LayoutConfig
@@ -21,16 +21,57 @@ class WatchConfig(LayoutConfig):
         Its short name in logs.
     folder : Path
         The folder.
+    mode : {"auto", "events", "scan"}
+        How changes are noticed: by events of the system and scans, or by scans alone. "auto" is
+        scans alone on network file systems, which give no events for what others write.
+    late : {"report", "convert-again"}
+        What becomes of frames that come after their sequence was published: they are reported, or
+        the sequence is converted again, into another file.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     folder: Path
+    mode: Literal["auto", "events", "scan"] = "auto"
+    late: Literal["report", "convert-again"] = "report"
 
 
 class OutputConfig(Strict):
-    """Where ND2 files go."""
+    """Where ND2 files go.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    reserve_mb : float
+        Space of its disk that is left free, MB; a conversion that would need it waits.
+    """
 
     folder: Path
+    reserve_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1000.0
+
+
+class RetentionConfig(Strict):
+    """What becomes of frames that are in a verified ND2 file.
+
+    Attributes
+    ----------
+    action : {"keep", "move", "delete"}
+        Keep them where they are, move them to `folder`, or delete them.
+    after_h : float
+        Hours after the publication.
+    folder : Path, optional
+        Where to move them.
+    """
+
+    action: Literal["keep", "move", "delete"] = "keep"
+    after_h: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 24.0
+    folder: Path | None = None
+
+    @model_validator(mode="after")
+    def _folder_of_move(self) -> RetentionConfig:
+        if (self.action == "move") != (self.folder is not None):
+            raise ValueError('action = "move" and the folder to move to go together')
+        return self
 
 
 class ServiceConfig(Strict):
@@ -73,6 +114,7 @@ class Config(Strict):
     output: OutputConfig
     watch: Annotated[list[WatchConfig], Field(min_length=1)]
     service: ServiceConfig = ServiceConfig()
+    retention: RetentionConfig = RetentionConfig()
     preset: dict[str, PresetConfig] = {}
 
     @field_validator("watch")

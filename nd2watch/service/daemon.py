@@ -152,10 +152,12 @@ class Daemon:
             for watch in settings.watches
         ]
         for watch in self._watches:
+            self._log.info(
+                "watching", watch=watch.watch.name, folder=watch.watch.root, mode=watch.mode
+            )
             watch.start()
             if not self._once:
-                interval = settings.service.scan_interval_s
-                self._scheduler.scan_every(watch.watch.name, interval, watch.scan)
+                self._scheduler.scan_every(watch.watch.name, watch.interval_s, watch.scan)
 
     def _stop_watches(self) -> None:
         """End the threads of all folders."""

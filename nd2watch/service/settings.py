@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nd2watch.config import faulty, load_config
 from nd2watch.errors import LayoutError, Nd2WatchError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from nd2watch.config import ServiceConfig, WatchConfig
+    from nd2watch.config import RetentionConfig, ServiceConfig, WatchConfig
     from nd2watch.experiment import Layout
 
 
@@ -39,6 +39,10 @@ class Watch:
         When sequences are complete, and what becomes of those that are not.
     sidecars : SidecarNames, optional
         Which files tell of the frames.
+    mode : {"auto", "events", "scan"}
+        How changes are noticed.
+    converts_again : bool
+        A published sequence for which frames came late is converted again, into another file.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Watch:
     output_name: OutputName
     completion: Completion = field(default_factory=Completion)
     sidecars: SidecarNames | None = None
+    mode: Literal["auto", "events", "scan"] = "auto"
+    converts_again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +69,18 @@ class ServiceSettings:
         Intervals, number of conversions, logs.
     state_folder : Path
         Where the journal is kept.
+    reserve_bytes : int
+        Space of the disk of ND2 files that is left free.
+    retention : RetentionConfig
+        What becomes of frames that were converted.
     """
 
     watches: tuple[Watch, ...]
     output_folder: Path
     service: ServiceConfig
     state_folder: Path
+    reserve_bytes: int
+    retention: RetentionConfig
 
 
 def load_settings(path: Path) -> ServiceSettings:
@@ -86,7 +98,10 @@ def load_settings(path: Path) -> ServiceSettings:
     state_folder = state_folder_of(path, config.service.state_folder)
     for index, watch in enumerate(config.watch):
         where = f"watch[{index}]"
-        for key, folder in (("output.folder", output), ("service.state_folder", state_folder)):
+        own = [("output.folder", output), ("service.state_folder", state_folder)]
+        if config.retention.folder is not None:
+            own.append(("retention.folder", config.retention.folder))
+        for key, folder in own:
             if folder.resolve().is_relative_to(watch.folder.resolve()):
                 faults.append(f"{key}: {folder} lies in the watched folder of {where}")
         made = _build(watch, where, faults)
@@ -99,6 +114,8 @@ def load_settings(path: Path) -> ServiceSettings:
         output_folder=output,
         service=config.service,
         state_folder=state_folder,
+        reserve_bytes=int(config.output.reserve_mb * 1e6),
+        retention=config.retention,
     )
 
 
@@ -134,6 +151,8 @@ def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:
         sidecars=None
         if watch.sidecar is None
         else SidecarNames(kind=watch.sidecar.kind, files=tuple(watch.sidecar.files)),
+        mode=watch.mode,
+        converts_again=watch.late == "convert-again",
     )
 
 

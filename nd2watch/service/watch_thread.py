@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from nd2watch import host
 from nd2watch.errors import Nd2WatchError
@@ -31,6 +31,10 @@ Answer = TypeVar("Answer")
 _LONGEST_TURN_S: Final = 1.0
 """Pause of an idle loop, and time that a busy one spends on opening frames before it looks at
 anything else."""
+
+_LOCAL_SCAN_S: Final = 10.0
+_NETWORK_SCAN_S: Final = 30.0
+"""Longest time between scans where there are no events."""
 
 _RESTART_S: Final = 60.0
 """Pause after an error that nobody foresaw."""
@@ -66,7 +70,9 @@ class WatchThread:
     intake : Intake
         What is known of the folder.
     is_unavailable : bool
-        The folder cannot be listed.
+        The folder cannot be listed, or another, empty one is in its place.
+    mode : {"events", "scan"}
+        How changes are noticed.
     turned : float
         When the thread last came round, monotonic seconds.
     """
@@ -94,6 +100,10 @@ class WatchThread:
         self.intake = Intake(watch, service, clock, log, once=once)
         self._memory = Memory(journal, watch, clock, self._log)
         self.is_unavailable = False
+        file_system = host.file_system_of(watch.root)
+        self._is_network = host.is_network(file_system)
+        by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
+        self.mode: Literal["events", "scan"] = "scan" if by_scans else "events"
         self.turned = clock.monotonic()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -103,6 +113,7 @@ class WatchThread:
         self._events = ChangedPaths(self.wake)
         self._observer = FolderObserver(self._events)
         self._is_unobserved = False
+        self._identity: tuple[int, int] | None = None
         self._scan_wanted = True
         self._scanned = 0.0
         self._scan_took = 0.0
@@ -147,6 +158,14 @@ class WatchThread:
         return not self._thread.is_alive()
 
     @property
+    def interval_s(self) -> float:
+        """Seconds from one scan to the next."""
+        wanted = self._service.scan_interval_s
+        if self.mode == "events" and not self._is_unobserved:
+            return wanted
+        return min(wanted, _NETWORK_SCAN_S if self._is_network else _LOCAL_SCAN_S)
+
+    @property
     def is_done(self) -> bool:
         """Whether the thread has ended."""
         return not self._thread.is_alive()
@@ -154,12 +173,13 @@ class WatchThread:
     @property
     def is_observing(self) -> bool:
         """Whether change events come, or are not wanted."""
-        return self._once or self._is_unobserved or self._observer.is_alive
+        by_scans = self._once or self._is_unobserved or self.mode == "scan"
+        return by_scans or self._observer.is_alive
 
     def _run(self) -> None:
         """Work until the end, whatever happens."""
         try:
-            if not self._once:
+            if not self._once and self.mode == "events":
                 self._observer.start()
             self._memory.recall(self.intake)
             while not self._stopping.is_set():
@@ -195,8 +215,7 @@ class WatchThread:
         for folder in changes.gone:
             self._observer.forget(folder)
         now = self._clock.monotonic()
-        interval = self._service.scan_interval_s
-        self._scan_wanted |= changes.scan or now - self._scanned > 2 * interval
+        self._scan_wanted |= changes.scan or now - self._scanned > 2 * self.interval_s
         # Scans must not eat up all time, however many folders come and go.
         if self._scan_wanted and now - self._scanned >= 10 * self._scan_took:
             self._scan()
@@ -252,22 +271,27 @@ class WatchThread:
         begun = self._clock.monotonic()
         self._scan_wanted = False
         self._observe()
+        reason = ""
         try:
-            self.intake.scan()
+            identity = host.folder_identity(self.watch.root)
+            if self._identity not in (None, identity) and host.is_empty_folder(self.watch.root):
+                reason = "another, empty folder is in its place, as when a share is not mounted"
+            else:
+                self.intake.scan()
+                self._identity = identity
         except OSError as error:
-            if not self.is_unavailable:
-                self._log.error("folder_unavailable", folder=self.watch.root, reason=str(error))
-            self.is_unavailable = True
-        else:
-            if self.is_unavailable:
-                self._log.info("folder_available", folder=self.watch.root)
-            self.is_unavailable = False
+            reason = str(error)
+        if reason and not self.is_unavailable:
+            self._log.error("folder_unavailable", folder=self.watch.root, reason=reason)
+        elif self.is_unavailable and not reason:
+            self._log.info("folder_available", folder=self.watch.root)
+        self.is_unavailable = bool(reason)
         self._scanned = self._clock.monotonic()
         self._scan_took = self._scanned - begun
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""
-        if self._once:
+        if self._once or self.mode == "scan":
             return
         try:
             self._observer.watch(self.watch.root)
