@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -34,6 +35,26 @@ def test_a_slow_expression_still_takes_names_that_match_at_once() -> None:
     with pytest.raises(LayoutError):
         expression.match(NAME)
     assert expression.match("12_x") is not None
+
+
+class Interrupted:
+    """An expression that is given up some times while other threads take all time."""
+
+    def __init__(self, source: str) -> None:
+        self._pattern = re.compile(source)
+        self.groupindex = self._pattern.groupindex
+        self.interruptions = 3
+
+    def fullmatch(self, text: str, **_: object) -> re.Match[str] | None:
+        if self.interruptions:
+            self.interruptions -= 1
+            raise TimeoutError
+        return self._pattern.fullmatch(text)
+
+
+def test_time_that_other_threads_take_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nd2watch.experiment.bounded.regex.compile", Interrupted)
+    assert BoundedRegex(r"t(?P<t>\d+)").match("t12") == {"t": "12"}
 
 
 @pytest.mark.parametrize(
