@@ -124,7 +124,7 @@ class Companions:
                 found.update(dict.fromkeys(own))
                 if own:
                     break
-        return tuple(found)
+        return tuple(sorted(found))
 
     def told(self, paths: Iterable[Path]) -> Sidecar:
         """Return what those of some sidecars tell that were read."""

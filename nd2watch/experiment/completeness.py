@@ -7,6 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, natural_key
+from nd2watch.experiment.plan_labels import expected_labels
 from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ def expected_count(sequence: ImageSequence) -> int:
     t, p, z, c = sequence.sizes()
     if z == 1:
         return t * p * c
-    seen = [sequence.planes(channel) for channel in sequence.channel_labels]
-    return t * p * (sum(seen) + z * max(c - len(seen), 0))
+    seen = set(sequence.channel_labels)
+    expected = expected_labels(sequence, "c", seen)
+    expected = expected or [*sequence.layout.planes, *sequence.told.planes]
+    unseen = [channel for channel in dict.fromkeys(expected) if channel not in seen]
+    known = [*seen, *unseen[: max(c - len(seen), 0)]]
+    return t * p * (sum(map(sequence.planes, known)) + z * max(c - len(known), 0))
 
 
 def is_complete(sequence: ImageSequence) -> bool:
@@ -36,8 +41,8 @@ def is_complete(sequence: ImageSequence) -> bool:
         return False
     if sequence.listed is not None:
         return all(place in sequence.frames for place in sequence.listed)
-    if is_ragged(sequence) and any(True for _ in _missing(sequence, sequence.labels())):
-        return False
+    if is_ragged(sequence):
+        return not missing_lines(sequence)
     return not _short_files(sequence)
 
 
@@ -58,26 +63,25 @@ def missing_lines(sequence: ImageSequence) -> list[str]:
         absent = [place for place in sequence.listed if place not in sequence.frames]
         return [describe(place) for place in sorted(absent, key=_in_order)] + short
     labels = sequence.labels()
-    lines = [
-        f"{size - len(known)} of {size} values of {axis}"
-        for axis, known, size in zip(AXES, labels, sequence.sizes(), strict=True)
-        if len(known) < size
-    ]
+    unseen = _unseen(sequence, labels)
+    lines = [f"{count} of {size} values of {axis}" for axis, (count, size) in unseen.items()]
     return lines + [describe(place) for place in _missing(sequence, labels)] + short
 
 
 def trimmed(sequence: ImageSequence) -> ImageSequence | None:
     """Return the time points before the first that lacks something; None without any."""
-    labels = sequence.labels()
+    labels, told = sequence.labels(), sequence.told
     absent = {place[0] for place in _absent(sequence, labels)}
-    whole = list(itertools.takewhile(lambda label: label not in absent, labels[0]))
-    if not whole or "t" not in sequence.layout.axes or _short_files(sequence):
+    kept = set(itertools.takewhile(lambda label: label not in absent, labels[0]))
+    lacks_more = _short_files(sequence) or _unseen(sequence, labels).keys() - {"t"}
+    if not kept or lacks_more or "t" not in sequence.layout.axes:
         return None
     sizes = {axis: size for axis, size in sequence.layout.sizes.items() if axis != "t"}
     shorter = type(sequence)(dataclasses.replace(sequence.layout, sizes=sizes), sequence.key)
-    planned = {axis: size for axis, size in sequence.told.sizes.items() if axis != "t"}
-    shorter.tell(dataclasses.replace(sequence.told, sizes=planned, files=()), sequence.root)
-    kept = set(whole)
+    planned = {axis: size for axis, size in told.sizes.items() if axis != "t"}
+    files = told.files if sequence.listed is not None else ()
+    listed = tuple(f for f in files if (place := sequence.place_of(f)) and place[0] in kept)
+    shorter.tell(dataclasses.replace(told, sizes=planned, files=listed), sequence.root)
     for place, frame in sequence.frames.items():
         if place[0] in kept:
             fields = {**sequence.fields("c", place[3]), **sequence.fields("p", place[1])}
@@ -104,6 +108,16 @@ def _absent(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> Iterato
     return _missing(sequence, labels)
 
 
+def _unseen(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> dict[str, tuple[int, int]]:
+    """Return for axes with unknown labels how many these are, and of how many."""
+    found = {}
+    for axis, known, size in zip(AXES, labels, sequence.sizes(), strict=True):
+        count = 0 if axis == "z" and tuple(known) == ("",) and size > 1 else len(known)
+        if count < size:
+            found[axis] = (size - count, size)
+    return found
+
+
 def _missing(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> Iterator[Coordinate]:
     """Yield the places of the grid that lack their frame."""
     ts, ps, zs, cs = labels
@@ -118,13 +132,14 @@ def _missing(sequence: ImageSequence, labels: Sequence[Sequence[str]]) -> Iterat
 
 def planes_of(sequence: ImageSequence, channel: str, labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels on Z of a channel, of those that the sequence has."""
+    if sequence.is_flat(channel):
+        return ("",)
     count = sequence.planes(channel)
     if count >= len(labels):
         return tuple(labels)
     own = {place[2] for place in sequence.frames if place[3] == channel}
-    if own == {""}:
-        return ("",)
-    return tuple([z for z in labels if z in own] or labels)[:count]
+    ranked = sorted(labels, key=lambda label: label not in own)[:count]
+    return tuple(label for label in labels if label in ranked)
 
 
 def _short_files(sequence: ImageSequence) -> list[str]:

@@ -15,7 +15,7 @@ from nd2watch.experiment.told import completed
 from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from nd2watch.experiment.axes import Coordinate
     from nd2watch.experiment.sequence import ImageSequence
@@ -71,7 +71,10 @@ def parts_of(sequence: ImageSequence, *, allow_missing: bool = False) -> tuple[S
     if not allow_missing and not sequence.is_complete:
         raise LayoutError(f"sequence {sequence.title} is not complete")
     labels = _labels(sequence)
-    files = {place: completed(sequence, place, frame) for place, frame in sequence.frames.items()}
+    files = {
+        place: completed(sequence, place, sequence.frames[place])
+        for place in _ordered(sequence.frames, labels)
+    }
     groups = _groups(sequence, files, labels)
     parts = [_part(sequence, files, labels, channels) for channels in groups]
     parts.sort(key=lambda part: -part.grid.sizes[_Z])
@@ -93,6 +96,16 @@ def _labels(sequence: ImageSequence) -> tuple[tuple[str, ...], ...]:
     return (labels[_T][: last + 1], *labels[1:])
 
 
+def _ordered(places: Iterable[Coordinate], labels: Sequence[Sequence[str]]) -> list[Coordinate]:
+    """Return places in the order of their labels, whatever the order of arrival."""
+    ranks = [{label: rank for rank, label in enumerate(names)} for names in labels]
+
+    def rank_of(place: Coordinate) -> list[int]:
+        return [rank.get(label, -1) for rank, label in zip(ranks, place, strict=True)]
+
+    return sorted(places, key=rank_of)
+
+
 def _groups(
     sequence: ImageSequence, files: Files, labels: Sequence[Sequence[str]]
 ) -> list[tuple[str, ...]]:
@@ -103,9 +116,14 @@ def _groups(
     usual = max(inside.values(), default=1)
     groups: dict[tuple[tuple[str, ...], int], list[str]] = {}
     for channel in labels[_C]:
-        kind = (planes_of(sequence, channel, labels[_Z]), inside.get(channel, usual))
+        kind = (_planes_of(sequence, channel, labels[_Z]), inside.get(channel, usual))
         groups.setdefault(kind, []).append(channel)
     return [tuple(channels) for channels in groups.values()]
+
+
+def _planes_of(sequence: ImageSequence, channel: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels on Z of a channel, also where there is one and its names leave Z out."""
+    return tuple(labels) if len(labels) == 1 else planes_of(sequence, channel, labels)
 
 
 def _z_inside(file: FrameFile, pages: str | None) -> int:
@@ -121,13 +139,14 @@ def _part(
     channels: tuple[str, ...],
 ) -> SequencePart:
     """Return the planes of some channels."""
-    planes = planes_of(sequence, channels[0], labels[_Z])
+    planes = _planes_of(sequence, channels[0], labels[_Z])
     is_single = len(planes) == 1 < len(labels[_Z])
+    alone = {channel for channel in channels if is_single or sequence.is_flat(channel)}
     own: dict[Coordinate, FrameFile] = {}
     for (t, p, z, c), file in files.items():
-        if c not in channels or (not is_single and z not in planes):
+        if c not in channels or (c not in alone and z not in planes):
             continue
-        place = (t, p, planes[0] if is_single else z, c)
+        place = (t, p, planes[0] if c in alone else z, c)
         if place in own:
             raise LayoutError(
                 f"{file.path} and {own[place].path} are both the single plane of channel {c!r};"

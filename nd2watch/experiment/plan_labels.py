@@ -22,9 +22,10 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
     layout, told = sequence.layout, sequence.told
     if axis not in layout.axes:
         return 1
-    if axis in layout.sizes:
+    is_inside = axis == "z" and bool(sequence.frames) and sequence.is_stacked_inside
+    if axis in layout.sizes and not (is_inside and sequence.holds_stacks):
         return layout.sizes[axis].count
-    if axis == "z" and sequence.frames and sequence.is_stacked_inside:
+    if is_inside:
         return 1
     if axis in layout.joined and sequence.holds_stacks:  # labels are those of files
         return None

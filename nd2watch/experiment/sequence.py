@@ -54,12 +54,13 @@ class ImageSequence:
         self.told = Sidecar()
         self.root: Path | None = None
         self._listed: frozenset[Coordinate] | None = None
+        self._listed_labels: tuple[frozenset[str], ...] = (frozenset(),) * len(AXES)
         self._places: dict[Path, Coordinate] = {}
         self._labels = tuple(Counter[str]() for _ in AXES)
         self._flat: Counter[str] = Counter()
         self._stacks = 0
         self._formats: dict[str, dict[Path, FrameFile]] = {}
-        self._fields: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._fields: dict[tuple[str, str], tuple[Path, Mapping[str, str]]] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -81,7 +82,12 @@ class ImageSequence:
         """
         self.told = told
         self.root = root
-        self._listed = self._coordinates_of(told.files) if told.is_closed and told.files else None
+        files = told.files if told.is_closed else ()
+        places = frozenset(place for file in files if (place := self.place_of(file)) is not None)
+        self._listed = places or None
+        self._listed_labels = tuple(
+            frozenset(place[number] for place in self._listed or ()) for number in range(len(AXES))
+        )
 
     def with_told(self, told: Sidecar, root: Path) -> ImageSequence:
         """Return the sequence with what sidecars tell; frames get other places if these say so.
@@ -114,17 +120,15 @@ class ImageSequence:
                 raise LayoutError(f"{frame.path} has no place of its own by what its sidecar tells")
         return other
 
-    def _coordinates_of(self, files: Iterable[str]) -> frozenset[Coordinate] | None:
-        """Return the places of the listed files that are of this sequence; None without any."""
-        found = set()
-        for file in files:
-            try:
-                name = self.layout.parse(PurePosixPath(file))
-            except LayoutError:  # a list may have files of other kinds
-                continue
-            if name.sequence == self.key:
-                found.add(name.coordinate)
-        return frozenset(found) or None
+    def place_of(self, file: str) -> Coordinate | None:
+        """Return the place of a file by its path, None if it is no frame of this sequence."""
+        path = PurePosixPath(file)
+        try:
+            name = self.layout.parse(path)
+        except LayoutError:  # a list may have files of other kinds
+            return None
+        is_own = name.sequence == self.key and not self.layout.is_ignored(path)
+        return name.coordinate if is_own else None
 
     @property
     def listed(self) -> frozenset[Coordinate] | None:
@@ -163,7 +167,9 @@ class ImageSequence:
         self._formats.setdefault(frame.info.format_text, {})[frame.path] = frame
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
             counter[label] += 1
-            self._fields.setdefault((axis, label), fields or {})
+            known = self._fields.get((axis, label))
+            if known is None or frame.path < known[0]:  # the same in any order of arrival
+                self._fields[axis, label] = (frame.path, fields or {})
         if not coordinate[_Z]:
             self._flat[coordinate[_C]] += 1
         return None
@@ -179,18 +185,17 @@ class ImageSequence:
         del alike[path]
         if not alike:
             del self._formats[frame.info.format_text]
-        counters = [*zip(self._labels, coordinate, strict=True)]
+        for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
+            if not _taken(counter, label):
+                del self._fields[axis, label]
         if not coordinate[_Z]:
-            counters.append((self._flat, coordinate[_C]))
-        for counter, label in counters:
-            counter[label] -= 1
-            if not counter[label]:
-                del counter[label]
+            _taken(self._flat, coordinate[_C])
         return coordinate
 
     def fields(self, axis: str, label: str) -> Mapping[str, str]:
         """Return what the name of a frame tells that has a label on an axis."""
-        return self._fields.get((axis, label), {})
+        known = self._fields.get((axis, label))
+        return {} if known is None else known[1]
 
     def seen(self, axis: str) -> int:
         """Return how many points of an axis were seen, 1 for an axis that names do not have."""
@@ -201,21 +206,24 @@ class ImageSequence:
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """Return the ordered labels of each axis (t, p, z, c) that are known so far.
 
-        An axis that the names do not have has one empty label; so has no other axis, where names
-        of some channels leave Z out.
+        Those that a finished sidecar lists are known. An axis that the names do not have has one
+        empty label; so has no other axis, where names of some channels leave Z out.
         """
         found = []
-        for axis, counter in zip(AXES, self._labels, strict=True):
-            seen = set(counter) or {""}
-            if axis == "z" and len(seen) > 1:
-                seen.discard("")
-            found.append(ordered_labels(seen, expected_labels(self, axis, seen)))
+        for axis, counter, listed in zip(AXES, self._labels, self._listed_labels, strict=True):
+            known = counter.keys() | listed or {""}
+            expected = expected_labels(self, axis, known)
+            if axis == "z" and max(len(known), len(expected)) > 1:
+                known.discard("")
+            found.append(ordered_labels(known, expected))
         return tuple(found)
 
     def sizes(self) -> tuple[int, ...]:
         """Return how many labels each axis (t, p, z, c) is expected to have."""
+        if self._listed is not None:
+            return tuple(map(len, self.labels()))
         return tuple(
-            self.layout.sizes[axis].count
+            (planned_size(self, axis) or 1)
             if axis in self.layout.sizes and axis in self.layout.axes
             else max(planned_size(self, axis) or 1, self.seen(axis))
             for axis in AXES
@@ -227,8 +235,14 @@ class ImageSequence:
         stated = self.layout.planes.get(channel, self.told.planes.get(channel))
         if stated is not None and "z" in self.layout.axes:
             return min(stated, full)
-        is_flat = self._flat[channel] == self._labels[_C][channel] > 0
-        return 1 if is_flat else full
+        return 1 if self.is_flat(channel) else full
+
+    def is_flat(self, channel: str) -> bool:
+        """Return whether no name of a channel, of which there are some, tells Z."""
+        if self._listed is not None:
+            own = [place[_Z] for place in self._listed if place[_C] == channel]
+            return bool(own) and not any(own)
+        return self._flat[channel] == self._labels[_C][channel] > 0
 
     @property
     def channel_labels(self) -> tuple[str, ...]:
@@ -334,6 +348,12 @@ class ImageSequence:
         if len(parts) > 1:
             raise LayoutError(f"sequence {self.title} is {len(parts)} files, by their Z planes")
         return parts[0].grid
+
+
+def _taken(counter: Counter[str], label: str) -> int:
+    """Count a label once less, and return how often it is left."""
+    counter[label] -= 1
+    return counter[label] or counter.pop(label)
 
 
 def _shown(labels: Iterable[str]) -> str:
