@@ -146,7 +146,7 @@ def _reasons(fit: Fit) -> Iterator[str]:
     elif fit.refused_sidecar:
         yield f"its sidecar was not understood: {fit.refused_sidecar}"
     sizes = sizes_text(fit.axes)
-    state = "" if fit.whole == fit.sequences else f" ({fit.whole} without gaps)"
+    state = f" ({fit.gaps} with gaps)" if fit.gaps else ""
     yield f"{many(fit.sequences, 'sequence')}{state}{f' of {sizes}' if sizes else ''}"
     yield f"explains {fit.explained:.0%} of a name"
     if fit.known.is_general:

@@ -79,8 +79,9 @@ class Fit:
         Share of the names that is no free text, 0 to 1.
     sequences : int
         Sequences that the frames form.
-    whole : int
-        Those that lack nothing that is known to belong to them.
+    gaps : int or None
+        Those of `sampled` that lack something which is known to belong to them; None where not all
+        files were looked at.
     axes : tuple of AxisFound
         The axes that names have.
     sidecars : tuple of Path
@@ -97,7 +98,7 @@ class Fit:
     images: int
     explained: float
     sequences: int
-    whole: int
+    gaps: int | None
     axes: tuple[AxisFound, ...]
     sidecars: tuple[Path, ...]
     refused_sidecar: str
@@ -181,7 +182,7 @@ def _fit(found: Findings, names: FolderNames, files: SampleFiles) -> Fit:
         images=len(names.images),
         explained=found.explained,
         sequences=len(found.frames),
-        whole=sum(sequence.is_complete for sequence in sampled.sequences),
+        gaps=None if names.is_cut else sum(not each.is_complete for each in sampled.sequences),
         axes=_axes(sampled.sequences),
         sidecars=found.sidecars,
         refused_sidecar=found.refused_sidecar,

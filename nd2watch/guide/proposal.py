@@ -93,16 +93,17 @@ def _axis_lines(fit: Fit) -> Iterator[str]:
         yield from comment_lines(f"Told by {', '.join(files) or 'the layout'}: {sizes}.")
     if not open_ones:
         return
-    is_certain = 0 < fit.whole == fit.sequences
+    is_certain = fit.gaps == 0
     if is_certain:
         yield from comment_lines(
             "As found: a sequence is complete as soon as it has these sizes. Check them, above all"
             "\nwhile an acquisition goes on, and take out what differs from run to run."
         )
     else:
+        among = "some of the files" if fit.gaps is None else "sequences that lack frames"
         yield from comment_lines(
-            "As found in sequences that lack frames. State what is certain: by sizes in all axes"
-            " a sequence\nis complete as soon as its last frame is there."
+            f"As found in {among}. State what is certain: by sizes in all axes a sequence"
+            "\nis complete as soon as its last frame is there."
         )
     for axis in open_ones:
         yield from _axis_line(axis, is_certain=is_certain)

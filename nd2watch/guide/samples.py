@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _C: Final = AXES.index("c")
 _MOST_CHANNELS: Final = 8
 _TRIES: Final = 3
+_MOST_SEQUENCES: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Sampled:
     Attributes
     ----------
     sequences : tuple of ImageSequence
-        The sequences; none when no file could be opened.
+        The sequences, up to 500; none when no file could be opened.
     trouble : str
         Why a file that was looked into cannot be used; empty when all can.
     pages : tuple of str
@@ -106,7 +108,8 @@ def _judged(found: Findings, layout: Layout, samples: Mapping[str, FrameFile]) -
             trouble = str(error)
             break
     try:
-        sequences = tuple(_sequence(found, layout, key, samples) for key in found.frames)
+        keys = itertools.islice(found.frames, _MOST_SEQUENCES)
+        sequences = tuple(_sequence(found, layout, key, samples) for key in keys)
     except LayoutError as error:
         return Sampled(trouble=trouble or str(error), pages=pages, page_count=count)
     return Sampled(sequences=sequences, trouble=trouble, pages=pages, page_count=count)

@@ -119,7 +119,7 @@ def test_sizes_of_a_run_with_gaps_are_not_stated(tmp_path: Path) -> None:
     (tmp_path / "run_t002z01c1.tif").unlink()
     found = guessed(tmp_path)
     assert found.best is not None
-    assert (found.best.whole, found.best.sequences) == (0, 1)
+    assert (found.best.gaps, found.best.sequences) == (1, 1)
     text = proposed(found, tmp_path)
     assert watch_of(text)["axes"] == {}
     assert "# t = 3" in text
@@ -171,6 +171,7 @@ def test_only_so_many_names_are_looked_at(tmp_path: Path) -> None:
     assert found.names.is_cut
     assert found.best is not None
     assert found.best.images == 5
+    assert "# As found in some of the files." in proposed(found, tmp_path)
 
 
 def test_files_that_cannot_be_opened_are_told_of(tmp_path: Path) -> None:
