@@ -47,7 +47,7 @@ class OutputConfig(Strict):
     """
 
     folder: Path
-    reserve_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1000.0
+    reserve_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
 
 
 class RetentionConfig(Strict):

@@ -50,6 +50,9 @@ _LEAST_BITS: Final = {1: 1, 2: 9}
 """Fewest significant bits by the bytes of a sample, see `ImageAttributes`."""
 
 _LISTED: Final = 20
+_FRAME_RECORD_BYTES: Final = 8192
+_FILE_RECORD_BYTES: Final = 1 << 20
+"""What a file has beside its pixels at most: of each frame, and in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,12 @@ class ConversionPlan:
     assumptions: tuple[str, ...] = ()
     recorded: tuple[RecordedColumn, ...] = ()
     well_plate: WellPlate | None = None
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes that the file will have, near enough."""
+        frame = self.attributes.frame_size + _FRAME_RECORD_BYTES
+        return len(self.sources) * frame + _FILE_RECORD_BYTES
 
     @property
     def files(self) -> tuple[FrameFile, ...]:

@@ -33,6 +33,8 @@ class Collection:
         Why it is in that state.
     outputs : tuple of Path
         Its ND2 files, the main one first, once they are known.
+    revision : int
+        How often it was converted before, for frames that came late.
     released : {"trim", "fill"} or None
         A person asked to convert it as it is.
     progressed : float
@@ -79,6 +81,7 @@ class Collection:
     state: State = "collecting"
     reason: str = ""
     outputs: tuple[Path, ...] = ()
+    revision: int = 0
     released: Released | None = None
     progressed: float = 0.0
     stall_reported: bool = False

@@ -75,7 +75,9 @@ class Daemon:
         self._wakes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopping = ""
         self._scheduler = JobScheduler(self._settings.service.conversions)
-        self._dispatcher = Dispatcher(self._settings.output_folder, self._scheduler, log)
+        self._dispatcher = Dispatcher(
+            self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log
+        )
         self._watches: list[WatchThread] = []
         self._journal: Journal
         self._started = clock.time()
@@ -254,6 +256,7 @@ class Daemon:
         self._stop_watches()
         self._settings = settings
         self._dispatcher.output_folder = settings.output_folder
+        self._dispatcher.reserve_bytes = settings.reserve_bytes
         self._start_watches()
         self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
         self._notifier.ready("reloaded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from nd2watch import host
 from nd2watch.convert import plan_files
 from nd2watch.errors import Nd2WatchError, SourceError
 from nd2watch.service.process_pool import ProcessPool
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.convert import FilePlan
     from nd2watch.convert.files import Extent
     from nd2watch.service.collection import Collection
     from nd2watch.service.intake import Intake
@@ -37,6 +39,8 @@ class Dispatcher:
     ----------
     output_folder : Path
         Where ND2 files go.
+    reserve_bytes : int
+        Space of its disk that is left free.
     scheduler : JobScheduler
         Runs the conversions.
     log : bound logger
@@ -49,9 +53,14 @@ class Dispatcher:
     """
 
     def __init__(
-        self, output_folder: Path, scheduler: JobScheduler, log: FilteringBoundLogger
+        self,
+        output_folder: Path,
+        reserve_bytes: int,
+        scheduler: JobScheduler,
+        log: FilteringBoundLogger,
     ) -> None:
         self.output_folder = output_folder
+        self.reserve_bytes = reserve_bytes
         self.published = 0
         self.failed = 0
         self._scheduler = scheduler
@@ -59,7 +68,7 @@ class Dispatcher:
         self._processes = ProcessPool()
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._running: set[Path] = set()
+        self._running: dict[Path, int] = {}
         self._jobs = 0
 
     @property
@@ -105,13 +114,19 @@ class Dispatcher:
             self._count_failed()
             self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
             return False
-        outputs = {file.path for file in job.files}
         with self._lock:
-            if outputs & self._running:  # of a sequence of the same name
+            if job.outputs & self._running.keys():  # of a sequence of the same name
                 collection.retry_at = now + _FIRST_RETRY_S
                 return False
-            self._running |= outputs
-            self._jobs += 1
+            lack = self._lack_of_space(job)
+            if not lack:
+                self._running |= {file.path: file.plan.byte_count for file in job.files}
+                self._jobs += 1
+        if lack:
+            self._count_failed()
+            put_off(collection, now, lack)
+            self._log.error("conversion_blocked", watch=watch.name, sequence=title, reason=lack)
+            return False
         collection.state = "queued"
         collection.outputs = tuple(file.path for file in job.files)
         log = self._log.bind(watch=job.watch, sequence=title)
@@ -123,6 +138,20 @@ class Dispatcher:
         self._scheduler.convert(f"convert {job.output}", lambda: self._run(job, done))
         return True
 
+    def _lack_of_space(self, job: Job) -> str:
+        """Return why the disk has no room for a job beside those that run; empty if it has."""
+        wanted = sum(file.plan.byte_count for file in job.files if not file.path.exists())
+        free = host.free_bytes(self.output_folder)
+        if free is None or not wanted:
+            return ""
+        left = free - sum(self._running.values()) - self.reserve_bytes
+        if wanted <= left:
+            return ""
+        return (
+            f"{self.output_folder} has no room for {wanted / 1e6:.0f} MB: {free / 1e6:.0f} MB are"
+            f" free, of which {self.reserve_bytes / 1e6:.0f} MB are to stay so"
+        )
+
     def _run(self, job: Job, done: Callable[[Outcome], None]) -> None:
         """Carry out a job on a worker's thread."""
 
@@ -131,7 +160,8 @@ class Dispatcher:
 
         outcome = self._processes.run(job, self._stop.is_set, progress)
         with self._lock:
-            self._running -= {file.path for file in job.files}
+            for path in job.outputs:
+                del self._running[path]
             self._jobs -= 1
             is_last = self._jobs == 0
         self._report(outcome)
@@ -204,6 +234,14 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.blocked_by = outcome.output if outcome.end == "conflict" else None
 
 
+def put_off(collection: Collection, now: float, reason: str) -> None:
+    """Have a sequence tried again after a pause that grows with each attempt."""
+    collection.attempts += 1
+    doublings = min(collection.attempts - 1, _MOST_DOUBLINGS)
+    collection.retry_at = now + _FIRST_RETRY_S * 2**doublings
+    collection.reason = reason
+
+
 def plan_job(watch: Watch, collection: Collection, extent: Extent, output_folder: Path) -> Job:
     """Return the job that converts a sequence.
 
@@ -223,11 +261,15 @@ def plan_job(watch: Watch, collection: Collection, extent: Extent, output_folder
     Nd2WatchError
         As `plan_files` says.
     """
-    sequence = collection.sequence
-    files = []
-    for file in plan_files(sequence, extent):
-        name = watch.output_name.path(
-            sequence.key, watch.name, file.plan.picture.started, file.part
-        )
-        files.append(OutputFile(plan=file.plan, path=output_folder / name))
-    return Job(watch=watch.name, key=sequence.key, files=tuple(files))
+    sequence, number = collection.sequence, collection.revision + 1
+    plans = plan_files(sequence, extent)
+
+    def output(file: FilePlan) -> Path:
+        part = "_".join(filter(None, (file.part, str(number) if number > 1 else "")))
+        started = file.plan.picture.started
+        return output_folder / watch.output_name.path(sequence.key, watch.name, started, part)
+
+    while number > 1 and output(plans[0]).exists():
+        number += 1
+    files = tuple(OutputFile(plan=file.plan, path=output(file)) for file in plans)
+    return Job(watch=watch.name, key=sequence.key, files=files)

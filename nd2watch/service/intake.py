@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
-from nd2watch.experiment import ImageSequence, describe
+from nd2watch.experiment import ImageSequence
 from nd2watch.service.collection import Collection
 from nd2watch.service.companion_intake import CompanionIntake
+from nd2watch.service.doubles import note_double
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nd2watch.clock import Clock
     from nd2watch.config import ServiceConfig
     from nd2watch.convert.files import Extent
-    from nd2watch.experiment import Coordinate, FrameName, SequenceKey
+    from nd2watch.experiment import FrameName, SequenceKey
     from nd2watch.service.settings import Watch
 
 _RARE: Final = 20
@@ -269,14 +269,7 @@ class Intake:
         if collection.state == "forgotten":
             return
         if collection.state == "published":
-            collection.late += 1
-            self._tell(
-                "warning" if collection.late == 1 else "debug",
-                "frame_came_late",
-                frame.path,
-                sequence=collection.sequence.title,
-                reason="its sequence is published already; the ND2 file stays as it is",
-            )
+            self._take_late(collection, frame)
             return
         layout = collection.sequence.layout
         if layout is not self.watch.layout:  # its sidecar tells what the fields are
@@ -285,8 +278,25 @@ class Intake:
         if collection.state == "failed":
             collection.reopen()
         if present is not None:
-            self._compare(collection, name.coordinate, frame.path, present.path)
+            note_double(collection, name.coordinate, frame.path, present.path, self._tell)
         self._check(collection)
+
+    def _take_late(self, collection: Collection, frame: FrameFile) -> None:
+        """Report a frame of a published sequence, which is converted again where that is wanted."""
+        again = self.watch.converts_again
+        what = (
+            "it is converted again, into another file" if again else "the ND2 file stays as it is"
+        )
+        collection.late += 1
+        self._tell(
+            "warning" if collection.late == 1 else "debug",
+            "frame_came_late",
+            frame.path,
+            sequence=collection.sequence.title,
+            reason=f"its sequence is published already; {what}",
+        )
+        if again:
+            self.begin_anew(collection, revision=collection.revision + 1)
 
     def _age_s(self, frame: FrameFile) -> float:
         """Return how long before now a frame came, s: 0 where it was waited for."""
@@ -295,25 +305,6 @@ class Intake:
         # A copy keeps the time of its content; the other one is that of the copy.
         changed_ns = max(frame.key.mtime_ns, frame.key.ctime_ns)
         return max(self._clock.time() - changed_ns / 1e9, 0.0)
-
-    def _compare(
-        self, collection: Collection, coordinate: Coordinate, path: Path, present: Path
-    ) -> None:
-        """Report a second file for one place; with other content it blocks the sequence."""
-        place = describe(coordinate)
-        if filecmp.cmp(path, present, shallow=False):
-            collection.copies[path] = coordinate
-            self._tell("warning", "frame_doubled", path, same_as=present, coordinate=place)
-            return
-        collection.rivals[path] = coordinate
-        self._tell(
-            "error",
-            "frame_conflict",
-            path,
-            other=present,
-            coordinate=place,
-            reason="both files claim this place; the sequence waits until one is removed",
-        )
 
     def _check(self, collection: Collection) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
@@ -370,10 +361,11 @@ class Intake:
         """Return the files of a sequence, and how they were when they were looked at."""
         return {path: self._known[path] for path in collection.files if path in self._known}
 
-    def begin_anew(self, collection: Collection) -> None:
+    def begin_anew(self, collection: Collection, revision: int = 0) -> None:
         """Collect the frames of a sequence again, whatever has become of it."""
         files, key = collection.files, collection.sequence.key
-        self.collections[key] = Collection(ImageSequence(self.watch.layout, key))
+        sequence = ImageSequence(self.watch.layout, key)
+        self.collections[key] = Collection(sequence, revision=revision)
         self.collections[key].progressed = self._clock.monotonic()
         for path in sorted(files):
             self._look_again(path)

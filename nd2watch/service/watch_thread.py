@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nd2watch.clock import Clock
     from nd2watch.config import ServiceConfig
     from nd2watch.journal import Journal
+    from nd2watch.service.collection import Collection
     from nd2watch.service.dispatch import Dispatcher
     from nd2watch.service.settings import Watch
     from nd2watch.service.worker import Outcome
@@ -265,6 +266,14 @@ class WatchThread:
             collection = self.intake.collections.get(outcome.job.key)
             if collection is not None and collection.state == "queued":
                 act_on(outcome, self.intake, collection, self._clock.monotonic())
+                self._tell_given_up(outcome, collection)
+
+    def _tell_given_up(self, outcome: Outcome, collection: Collection) -> None:
+        """Log that a sequence whose conversions crash is not tried again."""
+        if outcome.end == "crashed" and collection.state == "failed":
+            self._log.error(
+                "sequence_given_up", sequence=outcome.job.title, reason=collection.reason
+            )
 
     def _scan(self) -> None:
         """Look at all files; a folder that cannot be listed is tried again at the next scan."""

@@ -78,6 +78,11 @@ class Job:
         """The main file."""
         return self.files[0].path
 
+    @property
+    def outputs(self) -> set[Path]:
+        """All files."""
+        return {file.path for file in self.files}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
