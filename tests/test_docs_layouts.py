@@ -10,7 +10,7 @@ import pytest
 
 from tests.test_docs import DOCS, console_examples, run
 
-TEXT = (DOCS / "layouts-commands.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "finding-layouts.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows shows paths with backslashes")
