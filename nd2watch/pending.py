@@ -65,7 +65,7 @@ class PendingFile:
     def sync(self) -> None:
         """Write everything buffered to the disk."""
         self.file.flush()
-        os.fsync(self.file.fileno())
+        host.sync_file(self.file.fileno())
 
     def publish(self) -> None:
         """Give the file, which `sync` has put on the disk, its final name.
@@ -125,7 +125,7 @@ class GrowingFile:
     def sync(self) -> None:
         """Write everything buffered to the disk."""
         self.file.flush()
-        os.fsync(self.file.fileno())
+        host.sync_file(self.file.fileno())
 
     def publish(self) -> None:
         """Keep what was added."""

@@ -12,7 +12,41 @@ import pytest
 
 import nd2watch
 
+ROOT = Path(__file__).parent.parent
 PACKAGES = ["nd2watch", *(f"nd2watch.{p}" for p in ("nd2", "sources", "experiment", "convert"))]
+
+_ON_WINDOWS = """
+import importlib, os, signal, socket, sys, types
+
+def load():
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
+
+load()  # the real platform decides which backends the libraries load
+for module in [module for module in sys.modules if module.startswith("nd2watch")]:
+    del sys.modules[module]
+sys.platform = "win32"
+for module in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[module] = None
+sys.modules["msvcrt"] = types.ModuleType("msvcrt")
+missing = {
+    signal: "SIGHUP SIGKILL SIGALRM SIGUSR1",
+    socket: "AF_UNIX",
+    os: "O_NOFOLLOW O_NONBLOCK O_DIRECTORY O_CLOEXEC getuid geteuid fchmod chown mkfifo fork"
+        " posix_fadvise pread statvfs",
+}
+for module, names in missing.items():
+    for name in names.split():
+        delattr(module, name)
+load()
+
+from nd2watch import host
+from nd2watch.service.notify import Notifier
+
+Notifier({"NOTIFY_SOCKET": "/nowhere"}).ready("x")
+host.on_reload_signal(lambda: None)
+host.sync_folder(None)
+"""
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -31,36 +65,26 @@ def test_the_package_needs_nothing_of_the_folder_it_is_run_in(tmp_path: Path) ->
 
 
 def test_every_module_imports_without_what_only_posix_has() -> None:
-    script = (
-        "import sys, signal, socket, os\n"
-        "sys.platform = 'win32'\n"
-        "sys.modules['fcntl'] = None\n"
-        "del signal.SIGHUP, socket.AF_UNIX, os.O_NOFOLLOW, os.O_NONBLOCK\n"
-        "import nd2watch.nd2, nd2watch.host, nd2watch.pending\n"
-        "from nd2watch.service.notify import Notifier\n"
-        "Notifier({'NOTIFY_SOCKET': '/nowhere'}).ready('x')\n"
-        "nd2watch.host.on_reload_signal(lambda: None)\n"
-        "nd2watch.host.sync_folder(None)\n"
+    modules = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "nd2watch").rglob("*.py")
+        if path.name not in ("__init__.py", "__main__.py")
     )
-    # The real platform decides which backend the libraries load, so they are loaded before.
-    libraries = "import asyncio, numpy, tifffile, watchdog.observers, tempfile, subprocess\n"
-    libraries += "import apscheduler.schedulers.background, structlog, pydantic, rich.console\n"
-    command = [sys.executable, "-c", libraries + script]
+    command = [sys.executable, "-c", _ON_WINDOWS, *modules]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 
 def test_the_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    root = Path(__file__).parent.parent
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     packaged = {name for name in names if ".dist-info/" not in name}
     source = {
-        path.relative_to(root).as_posix()
+        path.relative_to(ROOT).as_posix()
         for ending in ("py", "toml", "typed")
-        for path in (root / "nd2watch").rglob(f"*.{ending}")
+        for path in (ROOT / "nd2watch").rglob(f"*.{ending}")
     }
     assert packaged == source

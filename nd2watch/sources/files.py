@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nd2watch import host
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
 
 if TYPE_CHECKING:
@@ -82,10 +83,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 def open_regular(path: Path) -> BinaryIO:
     """Return a regular file, opened for reading, as `opened` does."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        # O_NONBLOCK: a FIFO under a frame's name must not hold us up.
-        descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        descriptor = host.open_for_reading(path)
     except FileNotFoundError as error:
         raise FrameIncomplete(f"{path} is not there (any more)", path) from error
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):

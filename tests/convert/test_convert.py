@@ -380,7 +380,9 @@ def test_a_file_that_is_taken_away_at_once_was_published_all_the_same(
 ) -> None:
     what = acquisition()
     write(tmp_path / "in", what)
-    monkeypatch.setattr("nd2watch.host.sync_folder", lambda folder: (folder / "o.nd2").unlink())
+    monkeypatch.setattr(
+        "nd2watch.host.files.sync_folder", lambda folder: (folder / "o.nd2").unlink()
+    )
     result = convert_folder(tmp_path / "in", tmp_path / "out" / "o.nd2", layout_of(what))
     assert result.frame_count == 12
     assert result.size > 0
@@ -405,7 +407,7 @@ def test_publishing_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.Monk
     def refuse(*args: object, **options: object) -> None:
         raise PermissionError(errno.EPERM, "no hard links here")
 
-    monkeypatch.setattr("nd2watch.host.os.link", refuse)
+    monkeypatch.setattr("nd2watch.host.files.os.link", refuse)
     output = tmp_path / "out" / "o.nd2"
     with monkeypatch.context() as patch:
         patch.setattr("pathlib.Path.replace", refuse)

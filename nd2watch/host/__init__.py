@@ -1,0 +1,47 @@
+"""Calls whose behaviour depends on the operating system, each with a plain fallback."""
+
+from nd2watch.host.files import (
+    folder_identity,
+    is_empty_folder,
+    open_for_reading,
+    publish,
+    sync_file,
+    sync_folder,
+)
+from nd2watch.host.limits import limit_memory, open_files_allowed, watch_limit_hint
+from nd2watch.host.locking import FileLock, create_locked, lock_owner, open_locked, remove_unlocked
+from nd2watch.host.mounts import file_system_of, free_bytes, is_network
+from nd2watch.host.notification import send_datagram
+from nd2watch.host.processes import (
+    become_expendable,
+    exit_on_termination,
+    group_arguments,
+    on_reload_signal,
+    on_stop_signal,
+)
+
+__all__ = [
+    "FileLock",
+    "become_expendable",
+    "create_locked",
+    "exit_on_termination",
+    "file_system_of",
+    "folder_identity",
+    "free_bytes",
+    "group_arguments",
+    "is_empty_folder",
+    "is_network",
+    "limit_memory",
+    "lock_owner",
+    "on_reload_signal",
+    "on_stop_signal",
+    "open_files_allowed",
+    "open_for_reading",
+    "open_locked",
+    "publish",
+    "remove_unlocked",
+    "send_datagram",
+    "sync_file",
+    "sync_folder",
+    "watch_limit_hint",
+]

@@ -1,0 +1,128 @@
+"""Opening, syncing and naming files, as far as systems differ in it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+# Errors by which a file system says that it has no hard links.
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+# Errors by which a file system says that a folder cannot be synced (some network shares).
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
+
+
+def open_for_reading(path: Path) -> int:
+    """Open a file, following no link and waiting for nobody at the other end of a FIFO."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def sync_file(descriptor: int) -> None:
+    """Write an open file to the disk itself: on macOS, fsync stops at the cache of the drive."""
+    if sys.platform == "darwin":
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError:  # a share that cannot
+            pass
+        else:
+            return
+    os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries to disk where the system can (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
+    """Give a finished file its final name in the same folder, in one step.
+
+    Parameters
+    ----------
+    temporary, final : Path
+        Present and wanted path, both in one folder.
+    replace : bool, default False
+        Replace an existing `final`.
+
+    Raises
+    ------
+    FileExistsError
+        If `final` exists and `replace` is False; `temporary` is left as it is.
+    """
+    if replace:
+        temporary.replace(final)
+    elif sys.platform == "win32":
+        temporary.rename(final)  # refuses an existing target on Windows
+    else:
+        try:
+            _link(temporary, final)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            _publish_by_claim(temporary, final)
+        else:
+            temporary.unlink()
+    with contextlib.suppress(OSError):  # the file has its name: nothing after that may fail
+        sync_folder(final.parent)
+
+
+def _link(path: Path, other: Path) -> None:
+    """Give a file a second name, which must be free."""
+    if not hasattr(os, "link"):
+        raise OSError(errno.ENOSYS, "this system has no hard links")
+    if os.link in os.supports_follow_symlinks:
+        os.link(path, other, follow_symlinks=False)
+    else:
+        os.link(path, other)
+
+
+def _publish_by_claim(temporary: Path, final: Path) -> None:
+    """Create the final name, which only one of two writers can, and replace that empty file."""
+    os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        temporary.replace(final)
+    except OSError:
+        final.unlink()
+        raise
+
+
+def folder_identity(folder: Path) -> tuple[int, int]:
+    """Return what tells a folder from another one of the same name, device and number.
+
+    Raises
+    ------
+    OSError
+        If it is not there or cannot be reached.
+    """
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def is_empty_folder(folder: Path) -> bool:
+    """Return whether there is nothing in a folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
