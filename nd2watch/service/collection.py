@@ -59,6 +59,8 @@ class Collection:
         Files that tell of it.
     marker : Path, optional
         Marker of its end.
+    is_awaited : bool
+        Frames of it were seen that are not read yet.
     is_followed : bool
         The next sequence was started after its last frame.
     first_ns, last_ns : int
@@ -95,6 +97,7 @@ class Collection:
     folders: set[Path] = field(default_factory=set)
     sidecars: tuple[Path, ...] = ()
     marker: Path | None = None
+    is_awaited: bool = False
     is_followed: bool = False
     first_ns: int = 0
     last_ns: int = 0

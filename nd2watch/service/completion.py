@@ -58,6 +58,8 @@ class Completion:
         """Return when a sequence may come further by itself, monotonic seconds; None never."""
         if "quiet" not in self.rules or self._holds("quiet", collection, now):
             return None
+        if collection.is_awaited:  # its frames are looked at when they have settled
+            return None
         return collection.progressed + self._pause_s(collection)
 
     def _pause_s(self, collection: Collection) -> float:
@@ -68,6 +70,8 @@ class Completion:
         """Return whether one rule holds."""
         if rule == "counts":
             return collection.sequence.is_sized and collection.is_whole
+        if collection.is_awaited:
+            return False
         if rule == "marker":
             return collection.marker is not None
         if rule == "sidecar":

@@ -86,7 +86,7 @@ class Intake:
         self._beside = CompanionIntake(watch, self._settling, self._known, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
-            self._settling.has, clock, self._log,
+            self._settling, clock, self._log,
         )  # fmt: skip
 
     @property
@@ -149,7 +149,7 @@ class Intake:
             return
         self._forget(path, name, gone=key is None)
         if key is not None:
-            self._settling.observe(path, key)
+            self._settling.observe(path, key, name.sequence)
         else:
             self._settling.forget(path)
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from structlog.typing import FilteringBoundLogger
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from nd2watch.experiment import Companions, SequenceKey
     from nd2watch.service.collection import Collection
     from nd2watch.service.completion import Completion
+    from nd2watch.service.stability import SettlingFiles
 
 _SHOWN_MISSING: Final = 10
 
@@ -34,8 +34,8 @@ class Readiness:
         The rules.
     stalled_s : float
         A sequence that got no frame for so long is reported with what it lacks, s.
-    is_settling : callable
-        Tells of a file whether it is still waited for.
+    settling : SettlingFiles
+        Files that are still waited for, those of frames by the key of their sequence.
     clock : Clock
         Measures pauses.
     log : bound logger
@@ -48,7 +48,7 @@ class Readiness:
         companions: Companions,
         completion: Completion,
         stalled_s: float,
-        is_settling: Callable[[Path], bool],
+        settling: SettlingFiles,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
@@ -56,7 +56,7 @@ class Readiness:
         self._companions = companions
         self._completion = completion
         self._stalled_s = stalled_s
-        self._is_settling = is_settling
+        self._settling = settling
         self._clock = clock
         self._log = log
 
@@ -86,8 +86,9 @@ class Readiness:
             self.refresh(collection)
             if collection.state != "collecting" or now < collection.retry_at:
                 continue
-            if any(map(self._is_settling, collection.sidecars)):
+            if any(map(self._settling.has, collection.sidecars)):
                 continue
+            self._note_awaited(collection)
             if extent := self._extent_of(collection, now):
                 yield collection, extent
 
@@ -98,7 +99,7 @@ class Readiness:
         if collection.released is not None and not collection.needs_a_person:
             return collection.released
         action = self._completion.action
-        is_due = now - collection.progressed >= self._deadline_s
+        is_due = not collection.is_awaited and now - collection.progressed >= self._deadline_s
         if action == "hold" or not is_due or collection.needs_a_person or not collection.files:
             return None
         if action == "trim" and collection.sequence.trimmed() is None:
@@ -116,6 +117,10 @@ class Readiness:
         for collection in open_ones:
             collection.is_followed = latest > collection.last_ns > 0
 
+    def _note_awaited(self, collection: Collection) -> None:
+        """Note whether frames of a sequence were seen that are not read yet."""
+        collection.is_awaited = self._settling.has_any_of(collection.sequence.key)
+
     def next_change(self) -> float | None:
         """Return when a sequence may come further by itself, monotonic seconds; None never."""
         now = self._clock.monotonic()
@@ -123,6 +128,7 @@ class Readiness:
         for collection in self._collections.values():
             if collection.state != "collecting" or collection.needs_a_person:
                 continue
+            self._note_awaited(collection)
             if (moment := self._completion.next_change(collection, now)) is not None:
                 moments.append(moment)
             deadline = collection.progressed + self._deadline_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +25,7 @@ class _Waiting:
     quiet_since: float
     due: float
     wait: float
+    group: Hashable
     tries: int = 0
 
 
@@ -44,6 +47,7 @@ class SettlingFiles:
         self._settle_s = settle_s
         self._clock = clock
         self._files: dict[Path, _Waiting] = {}
+        self._groups = Counter[Hashable]()
 
     def __len__(self) -> int:
         return len(self._files)
@@ -52,13 +56,31 @@ class SettlingFiles:
         """Return whether a file is waited for."""
         return path in self._files
 
-    def observe(self, path: Path, key: FileKey) -> None:
-        """Note how a file looks; a difference to the last look starts its quiet time anew."""
+    def has_any_of(self, group: Hashable) -> bool:
+        """Return whether files of a group are waited for."""
+        return group in self._groups
+
+    def observe(self, path: Path, key: FileKey, group: Hashable = None) -> None:
+        """Note how a file looks; a difference to the last look starts its quiet time anew.
+
+        The group is that of the first look.
+        """
         now = self._clock.monotonic()
         known = self._files.get(path)
-        if known is None or known.key != key:
-            first_seen = now if known is None else known.first_seen
-            self._files[path] = _Waiting(key, first_seen, now, now + self._settle_s, self._settle_s)
+        if known is None:
+            self._groups[group] += 1
+        elif known.key == key:
+            return
+        else:
+            group = known.group
+        self._files[path] = _Waiting(
+            key=key,
+            first_seen=now if known is None else known.first_seen,
+            quiet_since=now,
+            due=now + self._settle_s,
+            wait=self._settle_s,
+            group=group,
+        )
 
     def age(self, path: Path) -> float:
         """Return for how long a file has been waited for, s."""
@@ -66,7 +88,11 @@ class SettlingFiles:
 
     def forget(self, path: Path) -> None:
         """Drop a file."""
-        self._files.pop(path, None)
+        file = self._files.pop(path, None)
+        if file is not None:
+            self._groups[file.group] -= 1
+            if not self._groups[file.group]:
+                del self._groups[file.group]
 
     def due(self) -> list[tuple[Path, FileKey]]:
         """Return the files that are to be looked at, with their last known identity."""

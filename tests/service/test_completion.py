@@ -16,6 +16,8 @@ from tests.service.fakes import SETTLE_S, Bench
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nd2watch.service.completion import Rule
+
 QUIET_S = 300.0
 WHAT = acquisition(p=1)
 OPEN = Layout(pattern=compile_pattern(WHAT.pattern))
@@ -114,6 +116,54 @@ def test_in_a_single_run_pauses_count_from_when_files_were_changed(tmp_path: Pat
     bench.now += QUIET_S
     bench.settle()
     assert extents(bench) == ["whole"]
+
+
+class TestFramesThatAreNotReadYet:
+    """Only those that have settled were read: the others may be what a sequence lacks."""
+
+    @pytest.mark.parametrize("action", ["hold", "trim", "fill"])
+    def test_a_pause_is_none_while_frames_settle(self, tmp_path: Path, action: str) -> None:
+        bench = bench_of(tmp_path, "quiet", action=action, deadline_s=QUIET_S)
+        files = write(tmp_path, WHAT)
+        late = {path: path.read_bytes() for at, path in files.items() if at[0] == 1}
+        for path in late:
+            path.unlink()
+        bench.settle()
+        for path, content in late.items():
+            path.write_bytes(content)
+        bench.now += QUIET_S
+        bench.scan()
+        assert extents(bench) == []
+        assert bench.intake.next_due() == bench.now + SETTLE_S
+        bench.wait(SETTLE_S)
+        assert extents(bench) == []
+        bench.wait(3 * QUIET_S + 3 * SETTLE_S)
+        assert extents(bench) == ["whole"]
+
+    @pytest.mark.parametrize("rule", ["quiet", "marker"])
+    def test_a_part_of_old_frames_is_no_sequence(self, tmp_path: Path, rule: Rule) -> None:
+        marker = "done" if rule == "marker" else ""
+        completion = Completion(rules=(rule,), quiet_s=QUIET_S, marker=marker)
+        bench = Bench(tmp_path, WHAT, layout=OPEN, completion=completion, once=True)
+        (tmp_path / "done").touch()
+        files = write(tmp_path, WHAT)
+        bench.now += QUIET_S
+        bench.scan()
+        bench.now += SETTLE_S
+        for _ in files:
+            assert extents(bench) == []
+            seen = iter((False, True))
+            bench.intake.advance(enough=lambda seen=seen: next(seen))  # type: ignore[misc]
+        assert extents(bench) == ["whole"]
+
+    def test_frames_of_other_sequences_hold_none_up(self, tmp_path: Path) -> None:
+        bench = bench_of(tmp_path, "quiet")
+        write(tmp_path / "run_1", WHAT)
+        bench.settle()
+        bench.now += QUIET_S
+        write(tmp_path / "run_2", WHAT)
+        bench.scan()
+        assert extents(bench) == ["whole"]
 
 
 class TestMarker:
