@@ -8,11 +8,12 @@ import queue
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
-from nd2watch.errors import ConfigError, JournalBlocked
+from nd2watch.errors import ConfigError, JournalBlocked, JournalError
 from nd2watch.journal import Heartbeat, Journal
 from nd2watch.pending import remove_orphans
 from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.notify import Notifier
+from nd2watch.service.retention import tidy
 from nd2watch.service.schedule import JobScheduler
 from nd2watch.service.watch_thread import WatchThread
 from nd2watch.version import __version__
@@ -34,6 +35,9 @@ _BEAT_S: Final = 10.0
 _JOURNAL: Final = "journal.db"
 _STALLED_S: Final = 60.0
 """A folder whose thread has not come round for so long is told to be stalled."""
+
+_TIDY_S: Final = 3600.0
+"""Longest time between looks for frames that are to be put away."""
 
 _JOIN_S: Final = 10.0
 """A thread that hangs in a dead share is not waited for longer."""
@@ -160,6 +164,25 @@ class Daemon:
             watch.start()
             if not self._once:
                 self._scheduler.scan_every(watch.watch.name, watch.interval_s, watch.scan)
+        if settings.retention.action != "keep":
+            interval = min(max(settings.retention.after_h * 360, _TURN_S), _TIDY_S)
+            self._scheduler.tidy_every(interval, self._tidy)
+
+    def _tidy(self) -> None:
+        """Put away the frames that were converted long enough ago."""
+        settings = self._settings
+        for watch in settings.watches:
+            try:
+                tidy(
+                    self._journal,
+                    watch,
+                    settings.retention,
+                    self._clock.time(),
+                    self._log,
+                    lambda: bool(self._stopping),
+                )
+            except JournalError as error:
+                self._log.error("frames_kept", watch=watch.name, reason=str(error))
 
     def _stop_watches(self) -> None:
         """End the threads of all folders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SCAN = "scan"
 _CONVERSION = "conversion"
+_TIDYING = "tidying"
+_SOON_S = 10.0
 
 
 class JobScheduler:
@@ -34,6 +36,7 @@ class JobScheduler:
             executors={
                 "default": ThreadPoolExecutor(1),
                 _CONVERSION: ThreadPoolExecutor(conversions),
+                _TIDYING: ThreadPoolExecutor(1),
             },
             # A late or doubled run is made once, never dropped.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -47,6 +50,18 @@ class JobScheduler:
         """Call `poke`, which must be quick, at regular intervals; a name has one interval."""
         self._scheduler.add_job(
             poke, "interval", seconds=seconds, id=f"{_SCAN} {name}", replace_existing=True
+        )
+
+    def tidy_every(self, seconds: float, tidy: Callable[[], None]) -> None:
+        """Call `tidy`, which may take long, at regular intervals, the first time soon."""
+        self._scheduler.add_job(
+            tidy,
+            "interval",
+            seconds=seconds,
+            id=f"{_SCAN} to tidy",
+            executor=_TIDYING,
+            replace_existing=True,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=min(seconds, _SOON_S)),
         )
 
     def scan_no_more(self) -> None:

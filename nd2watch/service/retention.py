@@ -1,0 +1,205 @@
+"""What becomes of frames that are in a verified ND2 file."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch import host
+from nd2watch.convert import check_file
+from nd2watch.errors import Nd2WatchError
+from nd2watch.nd2 import Nd2Reader
+from nd2watch.pending import PendingFile
+from nd2watch.sources import FileKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from structlog.typing import FilteringBoundLogger
+
+    from nd2watch.config import RetentionConfig
+    from nd2watch.journal import FrameRecord, Journal, SequenceRecord
+    from nd2watch.journal.reading import JournalReader
+    from nd2watch.service.settings import Watch
+
+_HOUR_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A sequence of which the frames are due.
+
+    Attributes
+    ----------
+    sequence : SequenceRecord
+        The sequence.
+    frames : tuple of FrameRecord
+        Its files that are in its ND2 files.
+    at : float
+        When they are due, s since 1970.
+    """
+
+    sequence: SequenceRecord
+    frames: tuple[FrameRecord, ...]
+    at: float
+
+
+def due_sequences(
+    journal: JournalReader, watch: Watch, retention: RetentionConfig
+) -> Iterator[Due]:
+    """Yield the published sequences of a watch of which frames are to be moved or deleted.
+
+    Parameters
+    ----------
+    journal : JournalReader
+        What is known of them.
+    watch : Watch
+        Where they live.
+    retention : RetentionConfig
+        What is done, and when.
+    """
+    if retention.action == "keep":
+        return
+    for record in journal.sequences(watch.name, ["published"]):
+        frames = tuple(f for f in journal.frames(watch.name, record.key) if f.state == "ready")
+        if frames:
+            at = record.changed + retention.after_h * _HOUR_S
+            yield Due(sequence=record, frames=frames, at=at)
+
+
+def tidy(
+    journal: Journal,
+    watch: Watch,
+    retention: RetentionConfig,
+    now: float,
+    log: FilteringBoundLogger,
+    stopping: Callable[[], bool],
+) -> None:
+    """Move or delete the frames that are due; each only when all speaks for it.
+
+    The ND2 files are compared with their sources once more. A frame is touched only if it is the
+    very file that was converted, by its identity on disk and by what its ND2 file records.
+
+    Parameters
+    ----------
+    journal : Journal
+        What is known of them.
+    watch : Watch
+        Where they live.
+    retention : RetentionConfig
+        What is done.
+    now : float
+        Time of day, s since 1970.
+    log : bound logger
+        Gets what was done, and why not.
+    stopping : callable
+        Asked before each sequence whether to end.
+    """
+    for due in due_sequences(journal, watch, retention):
+        if stopping() or due.at > now:
+            continue
+        log = log.bind(watch=watch.name, sequence=due.sequence.title)
+        try:
+            recorded = _recorded_sources(due.sequence)
+        except (Nd2WatchError, OSError) as error:
+            log.error("frames_kept", reason=str(error))
+            continue
+        done = [f.path for f in due.frames if _put_away(f, recorded, watch, retention, log)]
+        journal.remove_frames(done)
+        log.info("frames_put_away", action=retention.action, count=len(done))
+
+
+def _recorded_sources(record: SequenceRecord) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of each source that sound ND2 files record, by its path.
+
+    Raises
+    ------
+    Nd2WatchError, OSError
+        If a file is not there, is not sound, or does not equal its sources.
+    """
+    sources: dict[str, tuple[int, int]] = {}
+    for output in map(Path, record.outputs):
+        check = check_file(output, sources=True)
+        if check.problems:
+            raise Nd2WatchError(f"{output} is not beyond doubt: {check.problems[0]}")
+        with Nd2Reader(output) as reader:
+            provenance = reader.provenance
+        frames = provenance.frames if provenance is not None else ()
+        folder = Path(provenance.folder) if provenance is not None else Path()
+        for source in (each for frame in frames for each in frame.sources):
+            if source is not None:
+                sources[str(folder / source.name)] = (source.size, source.mtime_ns)
+    if not sources:
+        raise Nd2WatchError(f"no ND2 file of sequence {record.title} records its sources")
+    return sources
+
+
+def _put_away(
+    frame: FrameRecord,
+    recorded: dict[str, tuple[int, int]],
+    watch: Watch,
+    retention: RetentionConfig,
+    log: FilteringBoundLogger,
+) -> bool:
+    """Move or delete one frame, and return whether that was done, now or before."""
+    path = Path(frame.path)
+    reason = ""
+    try:
+        key = FileKey.of_path(path)
+        if key is None:
+            return True
+        if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
+            reason = "it is not the file that was converted"
+        elif recorded.get(frame.path) != (key.size, key.mtime_ns):
+            reason = "no ND2 file records it as its source"
+        elif retention.folder is None:
+            path.unlink()
+        else:
+            _move(path, retention.folder / watch.name / path.relative_to(watch.root))
+    except (Nd2WatchError, OSError, ValueError) as error:
+        reason = str(error)
+    if reason:
+        log.warning("frame_kept", path=path, reason=reason)
+    return not reason
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file to where nothing is, in such a way that it is always in one place at least.
+
+    Raises
+    ------
+    OSError
+        If another file is there, or the disks fail.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except FileExistsError:  # from a move that was interrupted, or another file
+        pass
+    except OSError:  # on another file system, or one without links
+        _copy(path, target)
+    if not filecmp.cmp(path, target, shallow=False):
+        raise FileExistsError(f"{target} is there and is another file; {path} stays")
+    host.sync_folder(target.parent)
+    path.unlink()
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Copy a file, which appears under its name when it is whole and on the disk.
+
+    Raises
+    ------
+    OSError
+        If the disks fail.
+    """
+    with PendingFile(target) as pending, path.open("rb") as source:
+        shutil.copyfileobj(source, pending.file, 1 << 20)
+        pending.sync()
+        with contextlib.suppress(OSError):  # not every file system keeps times
+            shutil.copystat(path, pending.path, follow_symlinks=False)
+        pending.publish()

@@ -1,0 +1,195 @@
+"""Frames that were converted are put away, and only those."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from nd2watch.clock import SystemClock
+from nd2watch.config import RetentionConfig
+from nd2watch.journal import Journal, JournalView
+from nd2watch.nd2 import Nd2Reader
+from nd2watch.service import Daemon, load_settings
+from nd2watch.service.retention import due_sequences, tidy
+from nd2watch.sources import encode_frame
+from tests.frames import acquisition, assert_nd2_equals_sources, noise, write
+from tests.waiting import ServiceProcess, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nd2watch.service.settings import ServiceSettings
+
+CONFIG = """
+[output]
+folder = "out"
+
+[service]
+settle_s = 0.1
+state_folder = "state"
+
+[[watch]]
+name = "test"
+folder = "in"
+pattern = "img_t{t:3}_xy{p:2}_z{z:3}_c{c}.tif"
+axes = { t = 2, p = 2, z = 3, c = ["DAPI", "GFP"] }
+"""
+WHAT = acquisition()
+HOUR_S = 3600.0
+
+
+class Lab:
+    """A folder of frames that a service has converted, and its journal."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "config.toml").write_text(CONFIG)
+        self.frames = write(folder / "in" / "a", WHAT)
+        self.capture = LogCapture()
+        self.log = structlog.wrap_logger(None, [self.capture])
+        assert Daemon(self.settings, SystemClock(), self.log, once=True).run() == 0
+        self.journal = Journal(folder / "state" / "journal.db")
+        (self.record,) = self.journal.sequences("test")
+
+    def settings(self) -> ServiceSettings:
+        return load_settings(self.folder / "config.toml")
+
+    def tidy(self, hours: float, **retention: Any) -> None:
+        (watch,) = self.settings().watches
+        config = RetentionConfig(**{"action": "delete", "after_h": 24, **retention})
+        now = self.record.changed + hours * HOUR_S
+        tidy(self.journal, watch, config, now, self.log, lambda: False)
+
+    def left(self) -> int:
+        return sum(path.exists() for path in self.frames.values())
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return [dict(e) for e in self.capture.entries if e["event"] == event]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path)
+    with made.journal:
+        yield made
+
+
+def test_frames_are_kept_until_their_time_has_come(lab: Lab) -> None:
+    lab.tidy(23.9)
+    assert lab.left() == 24
+    lab.tidy(24.1, action="keep")
+    assert lab.left() == 24
+    lab.tidy(24.1)
+    assert lab.left() == 0
+    assert lab.logged("frames_put_away")[0]["count"] == 24
+
+
+def test_moved_frames_keep_their_places_and_content(lab: Lab, tmp_path: Path) -> None:
+    copies = {at: tmp_path / "copy" / path.name for at, path in lab.frames.items()}
+    shutil.copytree(tmp_path / "in" / "a", tmp_path / "copy")
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    assert lab.left() == 0
+    for at, path in lab.frames.items():
+        moved = tmp_path / "done" / "test" / "a" / path.name
+        assert moved.read_bytes() == copies[at].read_bytes()
+    assert_nd2_equals_sources(tmp_path / "out" / "a.nd2", WHAT, copies)
+
+
+def test_they_are_copied_where_they_cannot_be_linked(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = {path.name: path.read_bytes() for path in lab.frames.values()}
+    times = {path.name: path.stat().st_mtime_ns for path in lab.frames.values()}
+
+    def refuse(source: Any, target: Any, **_: Any) -> None:
+        if str(source).endswith(".tif"):
+            raise OSError(18, "Invalid cross-device link")
+        link(source, target)
+
+    link = os.link
+    monkeypatch.setattr(os, "link", refuse)
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    moved = {path.name: path for path in (tmp_path / "done" / "test" / "a").iterdir()}
+    assert {name: path.read_bytes() for name, path in moved.items()} == contents
+    assert {name: path.stat().st_mtime_ns for name, path in moved.items()} == times
+    assert lab.left() == 0
+
+
+def test_another_file_at_the_target_stays_and_so_does_the_frame(lab: Lab, tmp_path: Path) -> None:
+    first = next(iter(lab.frames.values()))
+    target = tmp_path / "done" / "test" / "a" / first.name
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"other")
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    assert first.exists()
+    assert lab.left() == 1
+    assert target.read_bytes() == b"other"
+    assert "another file" in lab.logged("frame_kept")[0]["reason"]
+
+
+class TestNothingIsTouched:
+    def test_when_the_nd2_file_is_gone(self, lab: Lab, tmp_path: Path) -> None:
+        (tmp_path / "out" / "a.nd2").unlink()
+        lab.tidy(25)
+        assert lab.left() == 24
+        assert len(lab.logged("frames_kept")) == 1
+
+    def test_when_the_nd2_file_is_damaged(self, lab: Lab, tmp_path: Path) -> None:
+        path = tmp_path / "out" / "a.nd2"
+        with Nd2Reader(path) as reader:
+            place = reader.chunks["ImageDataSeq|0!"]
+        with path.open("r+b") as file:
+            file.seek(place.offset + 4096 + 100)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+        lab.tidy(25)
+        assert lab.left() == 24
+        assert "not beyond doubt" in lab.logged("frames_kept")[0]["reason"]
+
+    def test_when_a_frame_has_changed(self, lab: Lab) -> None:
+        next(iter(lab.frames.values())).write_bytes(encode_frame(noise(1)))
+        lab.tidy(25)
+        assert lab.left() == 24
+
+    def test_when_a_frame_was_replaced_by_its_copy(self, lab: Lab, tmp_path: Path) -> None:
+        first = next(iter(lab.frames.values()))
+        shutil.copy2(first, tmp_path / "copy")
+        (tmp_path / "copy").replace(first)
+        lab.tidy(25)
+        assert lab.left() == 1
+        assert lab.logged("frame_kept")[0]["reason"] == "it is not the file that was converted"
+
+    def test_when_the_sequence_is_not_published(self, lab: Lab) -> None:
+        other = write(lab.folder / "in" / "b", acquisition(t=1))
+        lab.tidy(25)
+        assert all(path.exists() for path in other.values())
+
+
+def test_what_is_due_can_be_listed(lab: Lab, tmp_path: Path) -> None:
+    (watch,) = lab.settings().watches
+    retention = RetentionConfig(action="delete", after_h=2)
+    with JournalView(tmp_path / "state" / "journal.db") as view:
+        (due,) = due_sequences(view, watch, retention)
+        assert due.at == lab.record.changed + 2 * HOUR_S
+        assert {frame.path for frame in due.frames} == set(map(str, lab.frames.values()))
+        assert not list(due_sequences(view, watch, RetentionConfig()))
+    lab.tidy(3, after_h=2)
+    assert not list(due_sequences(lab.journal, watch, retention))
+
+
+def test_a_service_puts_frames_away_by_itself(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.journal.close()
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG + '\n[retention]\naction = "delete"\nafter_h = 0\n')
+    with ServiceProcess(config) as service:
+        until(lambda: not lab.left(), "the frames to be deleted")
+        assert service.terminate() == 0
+    assert (tmp_path / "out" / "a.nd2").exists()
