@@ -11,6 +11,7 @@ from nd2watch import host
 from nd2watch.errors import ConfigError, JournalBlocked, JournalError
 from nd2watch.journal import Heartbeat, Journal
 from nd2watch.pending import remove_orphans
+from nd2watch.service.claim import claim
 from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.notify import Notifier
 from nd2watch.service.retention import tidy
@@ -103,8 +104,19 @@ class Daemon:
         -------
         int
             Exit status: 0; with `once`, 1 when a frame or sequence could not be converted.
+
+        Raises
+        ------
+        ServiceRunning
+            If another service works with the same folders.
+        JournalError
+            If there can be no journal.
         """
-        with self._open_journal() as self._journal:
+        settings = self._settings
+        with (
+            claim(settings.state_folder, settings.output_folder),
+            self._open_journal() as self._journal,
+        ):
             self._work()
         return self._exit_status()
 
