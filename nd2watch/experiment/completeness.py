@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nd2watch.experiment.sequence import ImageSequence
     from nd2watch.sources import FrameFile
 
+_MOST_LISTED: Final = 10_000
 _INSIDE: Final = ("t", "z", "c")
 
 
@@ -57,7 +58,10 @@ def is_ragged(sequence: ImageSequence) -> bool:
 
 
 def missing_lines(sequence: ImageSequence) -> list[str]:
-    """Return a line for each missing frame, or for axis values of which nothing was seen."""
+    """Return a line for each missing frame, or for axis values of which nothing was seen.
+
+    Of very many the first are returned: runs that go on until they are stopped plan millions.
+    """
     short = _short_files(sequence)
     if sequence.listed is not None:
         absent = [place for place in sequence.listed if place not in sequence.frames]
@@ -65,14 +69,19 @@ def missing_lines(sequence: ImageSequence) -> list[str]:
     labels = sequence.labels()
     unseen = _unseen(sequence, labels)
     lines = [f"{count} of {size} values of {axis}" for axis, (count, size) in unseen.items()]
-    return lines + [describe(place) for place in _missing(sequence, labels)] + short
+    places = _missing(sequence, labels)
+    lines += [describe(place) for place in itertools.islice(places, _MOST_LISTED)]
+    more = ["and more"] if next(places, None) is not None else []
+    return lines + more + short
 
 
 def trimmed(sequence: ImageSequence) -> ImageSequence | None:
     """Return the time points before the first that lacks something; None without any."""
     labels, told = sequence.labels(), sequence.told
-    absent = {place[0] for place in _absent(sequence, labels)}
-    kept = set(itertools.takewhile(lambda label: label not in absent, labels[0]))
+    there = {place[0] for place in sequence.frames}
+    begun = list(itertools.takewhile(there.__contains__, labels[0]))
+    absent = {place[0] for place in _absent(sequence, (begun, *labels[1:]))}
+    kept = set(itertools.takewhile(lambda label: label not in absent, begun))
     lacks_more = _short_files(sequence) or _unseen(sequence, labels).keys() - {"t"}
     if not kept or lacks_more or "t" not in sequence.layout.axes:
         return None

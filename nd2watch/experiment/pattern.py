@@ -95,6 +95,8 @@ class NamePattern:
             If a regular expression takes too long.
         """
         parts = path_parts(relative)
+        if max(map(len, parts)) > _LONGEST_NAME:  # it can only stand in a sidecar
+            return None
         for form in self.forms:
             if (fields := form.match(parts)) is not None:
                 return fields

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment.bounded import BoundedRegex
+from nd2watch.sources.values import finite, known_moment, known_time_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNITS_MS: Final = {"d": 86_400_000.0, "h": 3_600_000.0, "m": 60_000.0, "s": 1000.0}
+_MOMENT: Final = datetime(2001, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class TimeLabels:
     Raises
     ------
     LayoutError
-        If an expression is malformed or has none of the groups.
+        If an expression is malformed or has none of the groups, or a form is malformed.
     """
 
     elapsed: tuple[str, ...] = ()
@@ -42,6 +45,11 @@ class TimeLabels:
         for source, expression in zip(self.elapsed, expressions, strict=True):
             if not expression.groups or set(expression.groups) - _UNITS_MS.keys():
                 raise LayoutError(f"{source!r} needs groups d, h, m, s, and no others")
+        for form in self.clock:
+            try:
+                datetime.strptime(_MOMENT.strftime(form), form)
+            except (ValueError, re.error) as error:
+                raise LayoutError(f"{form!r} is no form of a clock time: {error}") from error
         object.__setattr__(self, "_expressions", expressions)
 
     def times_ms(self, labels: Sequence[str]) -> tuple[float, ...]:
@@ -68,14 +76,17 @@ class TimeLabels:
         for expression in self._expressions:
             found = expression.match(label)
             if found is not None:
-                return sum(_UNITS_MS[unit] * float(text) for unit, text in found.items())
+                parts = [(_UNITS_MS[unit], finite(text)) for unit, text in found.items()]
+                known = [ms * number for ms, number in parts if number is not None]
+                time = known_time_ms(sum(known)) if len(known) == len(parts) else None
+                return time if time is None or time >= 0 else None
         return None
 
     def _moment(self, label: str) -> datetime | None:
         """Return the clock time that a label tells."""
         for form in self.clock:
             try:
-                return datetime.strptime(label, form).astimezone()
+                return known_moment(datetime.strptime(label, form).astimezone())
             except (ValueError, OverflowError, OSError):
                 continue
         return None

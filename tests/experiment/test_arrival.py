@@ -250,6 +250,18 @@ def test_nothing_can_be_trimmed_while_a_position_is_unknown() -> None:
     assert sequence.trimmed() is None
 
 
+def test_of_millions_of_missing_frames_the_first_are_listed() -> None:
+    scene = plain("_w1", sizes={"t": AxisSize(count=3_000_000)}, first={"t": 1})
+    sequence = scene.sequence(scene.names)
+    lines = sequence.missing()
+    assert lines[:2] == ["t=4 p=1 c=1", "t=5 p=1 c=1"]
+    assert lines[-1] == "and more"
+    assert len(lines) < 100_000
+    shorter = sequence.trimmed()
+    assert shorter is not None
+    assert len(shorter) == len(scene.names)
+
+
 class TestClosedList:
     """A finished sidecar that lists all frames."""
 
@@ -277,4 +289,11 @@ class TestClosedList:
         scene = plain("_w1", ignore=("*_t3*",))
         sequence = scene.sequence(scene.names[:2])
         sequence.tell(Sidecar(files=scene.names, is_closed=True), ROOT)
+        assert sequence.is_complete
+
+    def test_names_in_a_list_that_no_file_can_have_are_no_frames(self) -> None:
+        scene = plain("_w1")
+        sequence = scene.sequence(scene.names)
+        longest = f"x_s1_t{'9' * 5000}_w1.tif"
+        sequence.tell(Sidecar(files=(longest, *scene.names), is_closed=True), ROOT)
         assert sequence.is_complete
