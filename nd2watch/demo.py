@@ -90,7 +90,7 @@ def run_demo(folder: Path, console: Console) -> None:
     command = [sys.executable, "-m", "nd2watch", "run", "--config", str(config)]
     with (
         log.open("wb") as sink,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=sink) as service,  # noqa: S603
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=sink) as service,  # noqa: S603 - this Python, and this program # nosec B603
     ):
         try:
             sources = _acquire(folder / "incoming", log, service, console)

@@ -93,7 +93,7 @@ class Journal(JournalReader):
         columns = rows.SEQUENCE.replace(",", "").split()
         changes = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
         self._database.change(
-            f"INSERT INTO sequence ({rows.SEQUENCE}) VALUES ({_places(row)})"  # noqa: S608
+            f"INSERT INTO sequence ({rows.SEQUENCE}) VALUES ({_places(row)})"  # noqa: S608 - names of columns alone # nosec B608
             f" ON CONFLICT (watch, key) DO UPDATE SET {changes}",
             row,
         )
@@ -157,7 +157,7 @@ class Journal(JournalReader):
             number = self._number_of(record.watch, record.key)
             row = (number, *rows.row_of_job(record))
             replaced = self._database.change(
-                f"INSERT INTO job (sequence_id, {rows.JOB}) VALUES ({_places(row)})"  # noqa: S608
+                f"INSERT INTO job (sequence_id, {rows.JOB}) VALUES ({_places(row)})"  # noqa: S608 - names of columns alone # nosec B608
                 " ON CONFLICT (output) DO UPDATE SET temporary = excluded.temporary,"
                 " step = excluded.step, digest = excluded.digest, instance = excluded.instance,"
                 " begun = excluded.begun WHERE sequence_id = excluded.sequence_id",
@@ -200,7 +200,7 @@ class Journal(JournalReader):
         row = rows.row_of_event(event)
         with self._database.transaction():
             self._database.change(
-                f"INSERT INTO event ({rows.EVENT}) VALUES ({_places(row)})",  # noqa: S608
+                f"INSERT INTO event ({rows.EVENT}) VALUES ({_places(row)})",  # noqa: S608 - names of columns alone # nosec B608
                 row,
             )
             self._database.change(

@@ -106,7 +106,7 @@ class ConversionProcess:
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Progress | Report | _Ended] = queue.SimpleQueue()
         self._heard: deque[str] = deque(maxlen=_HEARD_LINES)
-        self._process = subprocess.Popen(  # noqa: S603 - this Python, and a constant
+        self._process = subprocess.Popen(  # noqa: S603 - this Python, and a constant # nosec B603
             _command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -148,7 +148,7 @@ class _Worker:
         """Take orders; end the process at once when the parent is gone, whatever it does now."""
         try:
             while True:
-                order = pickle.load(self._orders)  # noqa: S301 - the parent wrote it
+                order = pickle.load(self._orders)  # noqa: S301 - the parent wrote it # nosec B301
                 if order is None:
                     self._cancelled.set()
                 else:

@@ -37,7 +37,7 @@ class Manner:
 
     def arrival(self, count: int, seed: int) -> list[int]:
         """Return the places of `count` frames in the order of acquisition, as they arrive."""
-        order = random.Random(seed)  # noqa: S311 - a reproducible order, no secret
+        order = random.Random(seed)  # noqa: S311 - a reproducible order, no secret # nosec B311
         places = [place + order.uniform(0, self.shuffle) for place in range(count)]
         return sorted(range(count), key=places.__getitem__)
 

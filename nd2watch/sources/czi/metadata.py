@@ -153,7 +153,7 @@ def _parsed(stored: bytes) -> ET.Element:
     if b"<!DOCTYPE" in text or b"<!ENTITY" in text or b"\0" in text:
         raise ValueError("the XML declares a document type, or is no UTF-8")
     try:
-        return ET.fromstring(text)  # noqa: S314 - without a document type there are no entities
+        return ET.fromstring(text)  # noqa: S314 - without a document type there are no entities # nosec B314
     except (ET.ParseError, LookupError) as error:
         raise ValueError(f"damaged XML: {error}") from error
 
