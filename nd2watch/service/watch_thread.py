@@ -183,11 +183,14 @@ class WatchThread:
             if not self._once and self.mode == "events":
                 self._observer.start()
             self._memory.recall(self.intake)
+            is_idle = False
             while not self._stopping.is_set():
                 self._turn_safely()
-                if self._once and not self._running and not self.intake.is_waiting:
+                was_idle, is_idle = is_idle, not (self._running or self.intake.is_waiting)
+                if not (self._once and is_idle):
+                    self._sleep()
+                elif was_idle:  # what came due in the turn before was seen in this one
                     break
-                self._sleep()
             self._settle()
             self.intake.report_stalled(all_open=True)
             self._memory.keep(self.intake)

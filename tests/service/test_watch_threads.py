@@ -130,3 +130,35 @@ def test_an_error_that_nobody_foresaw_starts_a_folder_anew(
             until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
     (entry,) = running.logged("watch_failed")
     assert entry["watch"] == "one"
+
+
+class LeapingClock(SystemClock):
+    """A clock that leaps when it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
+def test_a_pause_that_ends_just_after_the_look_is_noticed_in_a_single_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, look = LeapingClock(), intake.Intake.ready
+
+    def ready(self: intake.Intake) -> Any:
+        found = look(self)
+        if self.collections and not self.unsettled and not found:
+            clock.ahead_s = 1000.0
+        return found
+
+    monkeypatch.setattr(intake.Intake, "ready", ready)
+    config = CONFIG.replace('output = "', 'complete = { rules = ["quiet"], quiet_s = 50 }\noutput = "')
+    (folder / "config.toml").write_text(config)
+    log = structlog.wrap_logger(None, [LogCapture()])
+    Daemon(lambda: load_settings(folder / "config.toml"), clock, log, once=True).run()
+    assert {path.name for path in (folder / "out").glob("*.nd2")} == {"one.nd2", "two.nd2"}
