@@ -157,7 +157,9 @@ def test_a_pause_that_ends_just_after_the_look_is_noticed_in_a_single_run(
         return found
 
     monkeypatch.setattr(intake.Intake, "ready", ready)
-    config = CONFIG.replace('output = "', 'complete = { rules = ["quiet"], quiet_s = 50 }\noutput = "')
+    config = CONFIG.replace(
+        'output = "', 'complete = { rules = ["quiet"], quiet_s = 50 }\noutput = "'
+    )
     (folder / "config.toml").write_text(config)
     log = structlog.wrap_logger(None, [LogCapture()])
     Daemon(lambda: load_settings(folder / "config.toml"), clock, log, once=True).run()
