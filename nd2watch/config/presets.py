@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _GRAMMARS: Final = ("pattern", "regex", "names")
 """Keys of which a layout has one: that of the preset is dropped for another one."""
 
+_IDENTITIES: Final = (*_GRAMMARS, "sequence", "file_per")
 _OWN: Final = ("title", "notes", "is_general", "simulate")
 """Keys that only presets have."""
 
@@ -81,6 +82,8 @@ def _laid_over(base: Section, upper: Section) -> dict[str, Any]:
         lower = {key: value for key, value in lower.items() if key not in _GRAMMARS}
     if "sequence" in upper:  # it tells all that is told apart
         lower.pop("file_per", None)
+    if any(key in upper for key in _IDENTITIES):  # names of outputs are to tell it, too
+        lower.pop("output", None)
     for key, value in upper.items():
         below = lower.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
