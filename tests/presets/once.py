@@ -1,9 +1,10 @@
-"""Simulating runs of programs, and converting them by the service, once."""
+"""Simulating runs of programs, and converting them by one service, once."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -17,32 +18,55 @@ from nd2watch.simulate import RunRequest, plan_run
 from tests.waiting import DEADLINE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from nd2watch.simulate import ProgramRun
 
-CONFIG: Final = """\
+SHORT_PAUSE: Final = "[watch.complete]\nquiet_s = 0.2\n"
+_CONFIG: Final = """\
 [output]
 folder = "out"
 
 [service]
-settle_s = 0.05
+settle_s = 0.1
 give_up_s = 1.0
+conversions = 2
+log_format = "json"
 
-[[watch]]
-name = "scope"
-folder = "in"
-preset = "{preset}"
 """
-SHORT_PAUSE: Final = "[watch.complete]\nquiet_s = 0.1\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A folder that is to be watched.
+
+    Attributes
+    ----------
+    preset : str
+        Its preset.
+    further : str
+        What else its section says.
+    """
+
+    preset: str
+    further: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """What came of a run of the service."""
+    """What came of one watched folder.
 
-    status: int
+    Attributes
+    ----------
+    ended : str
+        Why the service ended.
+    outputs : dict from str to Path
+        ND2 files by their names.
+    events : tuple of dict
+        What was logged of the folder.
+    """
+
+    ended: str
     outputs: dict[str, Path]
     events: tuple[dict[str, Any], ...]
 
@@ -59,6 +83,16 @@ class Converted:
     def complaints(self) -> list[dict[str, Any]]:
         """Log events that a person should look at."""
         return [each for each in self.events if each["log_level"] in ("warning", "error")]
+
+
+def slug(*texts: object) -> str:
+    """Return some texts as the name of a watch."""
+    return "_".join(map(str, texts)).replace(" ", "-").replace(".", "-")
+
+
+def frames_in(folder: Path, name: str) -> Path:
+    """Return where a watch has its frames: in a folder below the watched one."""
+    return folder / "in" / name / name
 
 
 def simulate(folder: Path, preset: str, request: RunRequest) -> ProgramRun:
@@ -78,31 +112,43 @@ def simulate(folder: Path, preset: str, request: RunRequest) -> ProgramRun:
     return plan_run(built_in_presets()[preset], request)
 
 
-def write_config(folder: Path, preset: str, further: str = "") -> Path:
-    """Write a configuration that names a preset, and return its path."""
+def write_config(folder: Path, watches: Mapping[str, Watched]) -> Path:
+    """Write a configuration in which watches say their preset and little else."""
+    sections = (
+        f'[[watch]]\nname = "{name}"\nfolder = "in/{name}"\npreset = "{watched.preset}"\n'
+        f"{watched.further}\n"
+        for name, watched in watches.items()
+    )
     path = folder / "config.toml"
-    path.write_text(CONFIG.format(preset=preset) + further, encoding="utf-8")
+    path.write_text(_CONFIG + "\n".join(sections), encoding="utf-8")
     return path
 
 
-def convert(folder: Path, preset: str, further: str = "") -> Converted:
-    """Convert what is complete in the folder ``in`` by the service with ``--once``."""
-    config = write_config(folder, preset, further)
-    log = LogCapture()
+def convert_all(folder: Path, watches: Mapping[str, Watched]) -> dict[str, Converted]:
+    """Convert what is complete in the folders of watches by a service with ``--once``."""
+    config, log = write_config(folder, watches), LogCapture()
     daemon = Daemon(
         lambda: load_settings(config), SystemClock(), structlog.wrap_logger(None, [log]), once=True
     )
-    guard = threading.Timer(DEADLINE_S, daemon.stop, ["deadline"])
+    guard = threading.Timer(DEADLINE_S, daemon.stop, ["what it waits for never comes"])
     guard.start()
     try:
-        status = daemon.run()
+        daemon.run()
     finally:
         guard.cancel()
         guard.join()
-    events: Sequence[Any] = log.entries
-    assert events[-1]["reason"] == "all done", "the service waits for what never comes"
-    return Converted(
-        status=status,
-        outputs={path.name: path for path in sorted((folder / "out").glob("*.nd2"))},
-        events=tuple(dict(each) for each in events),
-    )
+    events: dict[str, list[dict[str, Any]]] = {name: [] for name in watches}
+    for each in log.entries:
+        events.get(each.get("watch", ""), []).append(dict(each))
+    return {
+        name: Converted(
+            ended=log.entries[-1]["reason"],
+            outputs={
+                Path(each["output"]).name: Path(each["output"])
+                for each in own
+                if each["event"] == "published"
+            },
+            events=tuple(own),
+        )
+        for name, own in events.items()
+    }

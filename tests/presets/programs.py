@@ -21,7 +21,7 @@ class Tells:
     Attributes
     ----------
     output : str
-        Name of the ND2 file, with ``{well}``.
+        Name of the ND2 file, with ``{well}``, and ``{folder}``, in which the run was written.
     channels : mapping from str to int
         Names of the channels in their order, and the number by which each was acquired. Without
         numbers or a sidecar the order is that of the alphabet.
@@ -41,6 +41,8 @@ class Tells:
         Fields of a `View` that are told of channels and optics.
     has_plan : bool
         A sidecar tells which frames there will be, so that nothing has to be waited for.
+    name : str
+        Name of the run, where that of the preset is not to be taken.
     points : mapping from str to int
         Points to acquire on an axis, where 2 (of Z: 3) would not show all.
     """
@@ -55,6 +57,7 @@ class Tells:
     stage_um: float | None = None
     facts: frozenset[str] = frozenset()
     has_plan: bool = False
+    name: str = ""
     points: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -68,7 +71,7 @@ FROM_1: Final = {"Channel 1": 0, "Channel 2": 1}
 ONE: Final = {"Channel 1": 0}
 
 _MICRO_MANAGER: Final = Tells(
-    output="cells_1.nd2",
+    output="{folder}_cells_1.nd2",
     channels=IN_ORDER,
     positions="Pos{i}",
     times="each frame",
@@ -78,7 +81,7 @@ _MICRO_MANAGER: Final = Tells(
     has_plan=True,
 )
 _IMAGEXPRESS: Final = Tells(
-    output="9987_Plate_3420_9987_{well}.nd2",
+    output="{folder}_9987_Plate_3420_9987_{well}.nd2",
     channels=IN_ORDER,
     positions="{well} : Site {n}",
     has_wells=True,
@@ -89,7 +92,7 @@ _IMAGEXPRESS: Final = Tells(
     has_plan=True,
 )
 _YOKOGAWA: Final = Tells(
-    output="Plate1_20260302_093000_Plate1_Plate1_{well}.nd2",
+    output="{folder}_Plate1_20260302_093000_Plate1_Plate1_{well}.nd2",
     channels=IN_ORDER,
     has_wells=True,
     times="each frame",
@@ -108,17 +111,20 @@ _INCUCYTE: Final = Tells(
 
 PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("andor-fusion", "export"): Tells(
-        output="Protocol 1_2026-03-02_09.30.00.nd2", axes="p", positions="{i}", channels=ONE
+        output="{folder}_Protocol 1_2026-03-02_09.30.00.nd2",
+        axes="p",
+        positions="{i}",
+        channels=ONE,
     ),
-    ("andor-iq", "iq"): Tells(output="run.nd2", positions="{i}", channels=FROM_0),
-    ("cellsens", "file"): Tells(output="Image.nd2", axes="tzc", channels=FROM_1),
-    ("generic", "tokens"): Tells(output="run.nd2", channels=FROM_1),
+    ("andor-iq", "iq"): Tells(output="{folder}_run.nd2", positions="{i}", channels=FROM_0),
+    ("cellsens", "file"): Tells(output="{folder}_Image.nd2", axes="tzc", channels=FROM_1),
+    ("generic", "tokens"): Tells(output="{folder}_run.nd2", channels=FROM_1),
     ("imagexpress", "export"): _IMAGEXPRESS,
     ("imagexpress", "database"): replace(
-        _IMAGEXPRESS, output="9987_2026-03-02_1697_9987_{well}.nd2", has_plan=False
+        _IMAGEXPRESS, output="{folder}_9987_2026-03-02_1697_9987_{well}.nd2", has_plan=False
     ),
     ("imagexpress-hcsai", "hcsai"): Tells(
-        output="screen_2026-03-02_experiment_screen_{well}.nd2",
+        output="{folder}_screen_2026-03-02_experiment_screen_{well}.nd2",
         channels=IN_ORDER,
         positions="{well} : Site {n}",
         has_wells=True,
@@ -128,18 +134,24 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         facts=SCALE
         | {"objective_name", "magnification", "excitation_nm", "emission_nm", "exposure_ms"},
     ),
-    ("incell", "incell"): Tells(output="Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True),
-    ("incucyte", "channel in name"): _INCUCYTE,
+    ("incell", "incell"): Tells(
+        output="{folder}_Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True
+    ),
+    ("incucyte", "channel in name"): replace(_INCUCYTE, output="VID7_{well}.nd2", name="VID7"),
     ("incucyte", "export"): _INCUCYTE,
     ("incucyte-archive", "archive"): replace(
         _INCUCYTE, output="1630_{well}.nd2", channels={"C1": 1, "Ph": 0}, start_ms=1.0
     ),
-    ("lasx", "export"): Tells(output="Series001_Series001.nd2", positions="{i}", channels=FROM_0),
+    ("lasx", "export"): Tells(
+        output="{folder}_Series001_Series001.nd2", positions="{i}", channels=FROM_0
+    ),
     ("lasx-matrix", "matrix"): Tells(
-        output="experiment--2026_03_02_09_30_00_08_00.nd2", positions="0_{i}", channels=FROM_0
+        output="{folder}_experiment--2026_03_02_09_30_00_08_00.nd2",
+        positions="0_{i}",
+        channels=FROM_0,
     ),
     ("metamorph", "metamorph"): Tells(
-        output="exp1.nd2",
+        output="{folder}_exp1.nd2",
         channels=IN_ORDER,
         positions="Position{n}",
         times="each frame",
@@ -155,11 +167,13 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("micro-manager", "stack"): replace(
         _MICRO_MANAGER, facts=_MICRO_MANAGER.facts | {"channel_colors"}
     ),
-    ("nis-elements", "tokens"): Tells(output="run_.nd2", channels=FROM_1),
-    ("nis-elements", "channel names"): Tells(output="run.nd2", axes="tc", channels=BY_NAME),
-    ("numbered", "numbered"): Tells(output="run_.nd2", axes="t", channels=ONE),
+    ("nis-elements", "tokens"): Tells(output="{folder}_run_.nd2", channels=FROM_1),
+    ("nis-elements", "channel names"): Tells(
+        output="{folder}_run.nd2", axes="tc", channels=BY_NAME
+    ),
+    ("numbered", "numbered"): Tells(output="{folder}_run_.nd2", axes="t", channels=ONE),
     ("operetta", "phenix"): Tells(
-        output="Plate1__2026-03-02T09_30_00-Measurement 1_{well}.nd2",
+        output="{folder}_Plate1__2026-03-02T09_30_00-Measurement 1_{well}.nd2",
         channels=IN_ORDER,
         has_wells=True,
         times="each frame",
@@ -169,7 +183,9 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         | {"magnification", "numerical_aperture", "excitation_nm", "emission_nm", "exposure_ms"},
         has_plan=True,
     ),
-    ("pco", "recording"): Tells(output="run.nd2", axes="t", channels=ONE, points={"t": 23}),
+    ("pco", "recording"): Tells(
+        output="{folder}_run.nd2", axes="t", channels=ONE, points={"t": 23}
+    ),
     ("prairie", "prairie"): Tells(
         output="TSeries-03022026-0930-001.nd2",
         channels=IN_ORDER,
@@ -181,13 +197,13 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         has_plan=True,
     ),
     ("scanimage", "acquisition"): Tells(
-        output="mouse_00001.nd2", axes="t", channels=ONE, points={"t": 23}
+        output="{folder}_mouse_00001.nd2", axes="t", channels=ONE, points={"t": 23}
     ),
     ("scanr", "data"): Tells(
-        output="run_{well}.nd2", channels=BY_NAME, positions="{number}_{n}", has_wells=True
+        output="{folder}_run_{well}.nd2", channels=BY_NAME, positions="{number}_{n}", has_wells=True
     ),
     ("thorimage", "thorimage"): Tells(
-        output="Experiment_001.nd2",
+        output="{folder}_Experiment_001.nd2",
         channels={"ChanA": 0, "ChanB": 1},
         positions="{n}_1",
         times="each point",
@@ -196,11 +212,11 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         has_plan=True,
     ),
     ("yokogawa-cq1", "cv1000"): replace(
-        _YOKOGAWA, output="20260302T093000_Plate1_Image_{well}.nd2"
+        _YOKOGAWA, output="{folder}_20260302T093000_Plate1_Image_{well}.nd2"
     ),
     ("yokogawa-cv8000", "cv7000"): _YOKOGAWA,
     ("zen", "export"): Tells(
-        output="plate-Image Export-01_plate-Image Export-01_ORG.nd2", channels=FROM_1
+        output="{folder}_plate-Image Export-01_plate-Image Export-01_ORG.nd2", channels=FROM_1
     ),
 }
 """By preset and form of names."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from nd2watch.nd2 import Nd2Reader, Well
+from tests.conformance.nd2_view import Nd2PackageReader
+from tests.conformance.sdk_view import SdkReader
 from tests.conformance.view import Plane, Point, digest
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from nd2watch.simulate import ProgramRun
     from nd2watch.simulate.run import RunFrame
     from tests.conformance.view import View
+    from tests.oracles import VendorSdk
     from tests.presets.programs import Tells
 
     Frames = dict[Point, dict[int, RunFrame]]
@@ -206,6 +209,14 @@ def wells_in(path: Path) -> tuple[tuple[int, int], dict[int, Well]] | None:
         plate, wells = reader.well_plate, reader.frame_wells
     assert plate is not None or not wells
     return None if plate is None else ((plate.rows, plate.columns), wells)
+
+
+def check(truth: Truth, path: Path, sdk: VendorSdk) -> None:
+    """Compare what nd2 and the vendor's reader show of a file, and its wells, with the truth."""
+    found = differences(truth, Nd2PackageReader().read(path), "nd2")
+    found += differences(truth, SdkReader(sdk).read(path), "SDK")
+    assert not found, "\n".join(found)
+    assert wells_in(path) == truth.wells(), "wells"
 
 
 def differences(truth: Truth, view: View, reader: str) -> list[str]:
