@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -64,11 +65,11 @@ class Companions:
 
     def is_sidecar(self, name: str) -> bool:
         """Return whether a file is a sidecar, by its name."""
-        return self._names[0].match(name) is not None
+        return self._names[0].match(_composed(name)) is not None
 
     def is_marker(self, name: str) -> bool:
         """Return whether a file is a marker, by its name."""
-        return self._names[1].match(name) is not None
+        return self._names[1].match(_composed(name)) is not None
 
     def found(self, path: Path) -> None:
         """Note that a sidecar or marker is there."""
@@ -124,7 +125,7 @@ class Companions:
                 found.update(dict.fromkeys(own))
                 if own:
                     break
-        return tuple(sorted(found))
+        return tuple(found)
 
     def told(self, paths: Iterable[Path]) -> Sidecar:
         """Return what those of some sidecars tell that were read."""
@@ -153,7 +154,7 @@ class Companions:
 
 def _any_of(templates: Iterable[str]) -> re.Pattern[str]:
     """Return the expression for names of some templates, with any fields."""
-    patterns = (fnmatch.translate(_FIELD.sub("*", template)) for template in templates)
+    patterns = (fnmatch.translate(_FIELD.sub("*", _composed(each))) for each in templates)
     return re.compile("|".join(patterns) or "(?!)", re.IGNORECASE)
 
 
@@ -164,13 +165,20 @@ def _is_any(name: str, templates: Iterable[str], fields: Mapping[str, str]) -> b
 
 def _matches(name: str, template: str, fields: Mapping[str, str]) -> bool:
     """Return whether a file's name is that of a template; unknown fields may be anything."""
-    pattern = _FIELD.sub(lambda found: _escaped(fields.get(found[1])), template)
-    return fnmatch.fnmatch(name.lower(), pattern.lower())
+    pattern = _composed(_FIELD.sub(lambda found: _escaped(fields.get(found[1])), template))
+    return fnmatch.fnmatch(_composed(name).lower(), pattern.lower())
+
+
+def _composed(name: str) -> str:
+    """Return a name in the composed form of its characters, as fields have it."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _escaped(text: str | None) -> str:
-    """Return a text without its wildcards, or the wildcard for any."""
-    return "*" if text is None else re.sub(r"([*?[])", r"[\1]", text)
+    """Return a text without its wildcards, or the wildcard for any; of folders that of the last."""
+    if text is None:
+        return "*"
+    return re.sub(r"([*?[])", r"[\1]", text.rpartition("/")[2])
 
 
 def _relative(folder: Path, root: Path) -> str:
