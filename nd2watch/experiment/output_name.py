@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,6 @@ from nd2watch.errors import LayoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from nd2watch.experiment.layout import SequenceKey
 
@@ -24,7 +24,10 @@ _LONGEST: Final = 200
 """Bytes of a path part: names on common file systems end at 255."""
 
 _LONGEST_ENDING: Final = 60
-_REPEATED: Final = re.compile(r"([_ .-])[_ .-]+")
+_MOMENT: Final = datetime(2001, 2, 3, tzinfo=UTC)
+_NOTHING: Final = "\0"
+_GAP: Final = re.compile(rf"[_ .-]*(?:{_NOTHING}[_ .-]*)+")
+"""What an empty field leaves, with the separators on both sides."""
 
 SUFFIX: Final = ".nd2"
 
@@ -66,7 +69,7 @@ class OutputName:
         Raises
         ------
         LayoutError
-            Names the field, and those that there are.
+            Names the field, and those that there are, or a form that no date has.
         """
         known = list(dict.fromkeys((_WATCH, _DATE, *key_fields)))
         if missing := [name for name in self.fields if name not in known]:
@@ -77,6 +80,10 @@ class OutputName:
         for name, form in _FIELD.findall(self.template):
             if form and name != _DATE:
                 raise LayoutError(f"the output name {self.template!r}: only {{date}} has a form")
+            try:
+                _MOMENT.strftime(form)
+            except ValueError as error:
+                raise LayoutError(f"{form!r} is no form of a date: {error}") from error
 
     def path(
         self, key: SequenceKey, watch: str, started: datetime | None = None, part: str = ""
@@ -122,20 +129,19 @@ def safe_part(text: str) -> str:
 
 def _filled(template: str, fields: Mapping[str, str], started: datetime | None) -> str:
     """Return a part of a template with its fields filled in; separators of empty ones go."""
-    texts: list[str] = []
 
     def text_of(found: re.Match[str]) -> str:
         text = fields.get(found[1])
         if text is None:
             form = found[2] or "%Y-%m-%d"
             text = "unknown" if started is None else started.astimezone().strftime(form)
-        texts.append(text)
-        return text
+        return text.replace(_NOTHING, "_") or _NOTHING
 
-    filled = _FIELD.sub(text_of, template)
-    if "" in texts and len(texts) > 1:
-        return _REPEATED.sub(r"\1", filled).strip("_-. ")
-    return filled
+    def separator_of(gap: re.Match[str]) -> str:
+        is_inside = gap.start() > 0 and gap.end() < len(gap.string)
+        return gap[0].replace(_NOTHING, "")[:1] if is_inside else ""
+
+    return _GAP.sub(separator_of, _FIELD.sub(text_of, template))
 
 
 def _safe(text: str, ending: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nd2watch.errors import LayoutError
-from nd2watch.experiment import OutputName
+from nd2watch.experiment import OutputName, safe_part
 
 quick = settings(
     deadline=None,
@@ -95,6 +96,107 @@ def test_a_template_is_filled(template: str, expected: str) -> None:
     assert OutputName(template=template).path(KEY, "scope") == Path(expected)
 
 
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{sample}_{empty}", "A1.nd2"),
+        ("{empty}_{sample}", "A1.nd2"),
+        ("{sample}_{empty}_{watch}", "A1_scope.nd2"),
+        ("{sample}_{empty}-{gone} {watch}", "A1_scope.nd2"),
+        ("{sample}{empty}{watch}", "A1scope.nd2"),
+        ("{empty}{sample}", "A1.nd2"),
+        ("x_{empty}", "x.nd2"),
+        ("{empty}.x", "x.nd2"),
+        ("{empty}_{gone}", "_.nd2"),
+        ("{empty}/{sample}", "A1.nd2"),
+        ("{empty}_{gone}/{sample}", "A1.nd2"),
+        ("a/{empty}/{gone}/{sample}", "a/A1.nd2"),
+        ("{watch}/{empty}", "scope/_.nd2"),
+        ("{double}_{empty}", "a__b.nd2"),
+        ("{sample}__{watch}", "A1__scope.nd2"),
+    ],
+)
+def test_empty_fields_leave_no_separators_or_folders(template: str, expected: str) -> None:
+    key = (*KEY, ("gone", ""), ("double", "a__b"))
+    assert OutputName(template=template).path(key, "scope") == Path(expected)
+
+
+BEGUN = datetime(2024, 3, 1, 9, 5, 7).astimezone()
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{date}", "2024-03-01.nd2"),
+        ("{date:}", "2024-03-01.nd2"),
+        ("{date:%Y%m%d_%H%M%S}_{sample}", "20240301_090507_A1.nd2"),
+        ("{date:%Y}/{date:%m}/{sample}", "2024/03/A1.nd2"),
+        ("{date:%H:%M}", "09_05.nd2"),
+        ("{date:%n%t}{sample}", "__A1.nd2"),
+        ("{date:..}/{sample}", "_/A1.nd2"),
+        ("{date:%%}", "%.nd2"),
+    ],
+)
+def test_the_date_is_written_in_local_time_in_any_form(template: str, expected: str) -> None:
+    name = OutputName(template=template)
+    for started in (BEGUN, BEGUN.astimezone(UTC)):
+        assert name.path(KEY, "scope", started) == Path(expected)
+
+
+def test_without_a_start_the_date_is_unknown() -> None:
+    name = OutputName(template="{date:%Y}/{sample}_{date}")
+    assert name.path(KEY, "scope") == Path("unknown/A1_unknown.nd2")
+
+
+def test_a_field_of_names_that_is_called_date_is_not_lost() -> None:
+    name = OutputName(template="{date}")
+    assert name.path((("date", "20231224"),), "scope", BEGUN) == Path("20231224.nd2")
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{date:%Y/%m}", "brace or backslash"),
+        ("{date:%Y\\%m}", "brace or backslash"),
+        ("{date:{sample}}", "brace or backslash"),
+        ("{sample:%Y}", "only {date} has a form"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(template: str, message: str) -> None:
+    with pytest.raises(LayoutError, match=message):
+        OutputName(template=template).check(["sample"])
+
+
+@pytest.mark.parametrize("form", ["%Y\0", "\0", "\ud800", "%", "%Q", "%-d", "%" + "%" * 500])
+def test_odd_forms_of_dates_give_a_safe_path_or_are_refused(form: str) -> None:
+    name = OutputName(template=f"{{date:{form}}}")
+    try:
+        path = name.path((), "scope", BEGUN)
+    except LayoutError:
+        with pytest.raises(LayoutError, match="is no form of a date"):
+            name.check([])
+    else:
+        assert_safe(path)
+
+
+class TestPart:
+    def test_it_stands_behind_the_name(self) -> None:
+        name = OutputName(template="{watch}/{sample}.nd2")
+        assert name.path(KEY, "scope", part="Cy5_BF") == Path("scope/A1_Cy5_BF.nd2")
+
+    @pytest.mark.parametrize("text", ["x" * 300, "é" * 300, "😀" * 300])
+    def test_it_is_kept_when_the_name_is_cut(self, text: str) -> None:
+        path = OutputName(template="{a}").path((("a", text),), "scope", part="GFP")
+        assert path.stem.endswith("_GFP")
+        assert_safe(path)
+
+    @pytest.mark.parametrize("part", HOSTILE.values(), ids=HOSTILE)
+    @pytest.mark.parametrize("text", ["A1", "x" * 300, "", "con"])
+    def test_hostile_ones_give_a_safe_path(self, part: str, text: str) -> None:
+        assert_safe(OutputName(template="{a}").path((("a", text),), "scope", part=part))
+        assert_safe(Path(f"x{safe_part(part)}.nd2"))
+
+
 def test_a_sequence_without_a_name_has_that_of_its_watch() -> None:
     assert OutputName().path((("folder", ""),), "scope") == Path("scope.nd2")
 
@@ -120,7 +222,9 @@ def test_a_template_that_is_not_safe_is_refused(template: str, message: str) -> 
 
 
 def test_a_field_that_the_sequence_lacks_is_refused() -> None:
-    with pytest.raises(LayoutError, match="uses well, x; the sequence has watch, date, folder, sample"):
+    with pytest.raises(
+        LayoutError, match="uses well, x; the sequence has watch, date, folder, sample"
+    ):
         OutputName(template="{well}_{x}_{sample}").path(KEY, "scope")
 
 
@@ -140,9 +244,15 @@ texts = st.text(st.characters(), max_size=300) | st.sampled_from(list(HOSTILE.va
 
 
 @quick
-@given(first=texts, second=texts, template=st.sampled_from(["", "{a}/{b}", "{a}{b}", "{b}.x/a"]))
-def test_any_text_gives_a_safe_path(first: str, second: str, template: str) -> None:
-    assert_safe(OutputName(template=template).path((("a", first), ("b", second)), "scope"))
+@given(
+    first=texts,
+    second=texts,
+    part=st.just("") | texts,
+    template=st.sampled_from(["", "{a}/{b}", "{a}{b}", "{b}.x/a", "{a}_{date}-{b}"]),
+)
+def test_any_text_gives_a_safe_path(first: str, second: str, part: str, template: str) -> None:
+    name = OutputName(template=template)
+    assert_safe(name.path((("a", first), ("b", second)), "scope", BEGUN, part))
 
 
 @quick
