@@ -18,6 +18,7 @@ from nd2watch.host.processes import (
     group_arguments,
     on_reload_signal,
     on_stop_signal,
+    waits_for_disk,
 )
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "send_datagram",
     "sync_file",
     "sync_folder",
+    "waits_for_disk",
     "watch_limit_hint",
 ]

@@ -102,6 +102,7 @@ class ConversionProcess:
         self._has_begun = False
         self._is_cancelled = False
         self._is_killed = False
+        self._waited_for_disk = False
         self._until = 0.0
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Progress | Report | _Ended] = queue.SimpleQueue()
@@ -165,7 +166,8 @@ class ConversionProcess:
         -------
         Outcome
             That of `task`; or "crashed" when the process ended, or was killed because it made no
-            progress; "blocked" when it did not get ready; "cancelled" when that was wished.
+            progress; "blocked" when that was for a disk that does not answer, or it did not even
+            get ready; "cancelled" when that was wished.
         """
         self._heard.clear()
         self._until = time.monotonic() + self._patience_s
@@ -226,6 +228,7 @@ class ConversionProcess:
             return True
         if self._is_killed:
             return False
+        self._waited_for_disk = host.waits_for_disk(self._process.pid)
         self._is_killed = True
         self._until = now + _EXIT_S
         self._process.kill()
@@ -239,8 +242,10 @@ class ConversionProcess:
             return Outcome(job=job, end="cancelled", error=error, output=job.output)
         how = _how_it_ended(status)
         if self._is_killed:
-            how = f"made no progress for {self._patience_s:g} s and was killed"
-        end: End = "crashed" if self._has_begun else "blocked"
+            cause = ", as a disk or share does not answer," * self._waited_for_disk
+            how = f"made no progress for {self._patience_s:g} s{cause} and was killed"
+        # Neither a disk that does not answer nor a failed start is the fault of the sequence.
+        end: End = "blocked" if self._waited_for_disk or not self._has_begun else "crashed"
         when = " before it was ready" * (not self._has_begun)
         reason = f"the conversion process {how}{when}{self._last_words()}"
         return Outcome(job=job, end=end, error=ConversionCrashed(reason), output=job.output)

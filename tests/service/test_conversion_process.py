@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from nd2watch import errors
+from nd2watch import errors, host
 from nd2watch.convert import collect_folder, plan_conversion
 from nd2watch.errors import ConversionCrashed, FrameUnreadable, Nd2WatchError, SourceError
 from nd2watch.pending import remove_orphans
@@ -192,9 +192,23 @@ def test_a_lack_of_memory_is_told_as_that(tmp_path: Path) -> None:
 def test_a_conversion_without_end_is_killed(tmp_path: Path, task: Task) -> None:
     job = make_job(tmp_path)
     outcome = run_limited(job, task, stalled_s=0.7)
-    assert outcome.end == "crashed"
+    assert outcome.end == "crashed", outcome.error
     assert "made no progress for 0.7 s and was killed" in str(outcome.error)
     assert leftovers(job) == []
+
+
+def test_a_share_that_does_not_answer_is_no_fault_of_the_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "waits_for_disk", lambda process: True)
+    outcome = run_limited(make_job(tmp_path), faults.hang, stalled_s=0.3)
+    assert outcome.end == "blocked"
+    assert "as a disk or share does not answer, and was killed" in str(outcome.error)
+
+
+def test_a_process_that_runs_waits_for_no_disk() -> None:
+    assert not host.waits_for_disk(os.getpid())
+    assert not host.waits_for_disk(2**22 + 1)
 
 
 def test_a_conversion_that_is_cancelled_ends_at_its_next_frame(
@@ -308,7 +322,16 @@ ProcessPool().run(job, lambda: False, lambda done, total: None, task)
 """
 
 
-@pytest.mark.parametrize("task", [faults.hang, faults.hold_the_interpreter])
+@pytest.mark.parametrize(
+    "task",
+    [
+        faults.hang,
+        pytest.param(
+            faults.hold_the_interpreter,
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills it"),
+        ),
+    ],
+)
 def test_a_process_ends_with_the_service_even_if_that_is_killed(tmp_path: Path, task: Task) -> None:
     job = make_job(tmp_path)
     command = [sys.executable, "-c", PARENT, *sys.path]
