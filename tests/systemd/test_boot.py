@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from nd2watch.nd2 import Nd2Reader
+from nd2watch.service.claim import OUTPUT_LOCK, STATE_LOCK
 from tests.systemd.machine import WATCHDOG_S, Machine
 from tests.waiting import until
 
@@ -89,7 +90,9 @@ def test_a_start_waits_for_the_notification_and_a_stop_leaves_nothing(machine: M
     machine.do("systemctl", "stop", "nd2watch")
     assert machine.property("Result") == "success"
     assert machine.property("ExecMainStatus") == "0"
-    assert list(machine.path("/srv/nd2").iterdir()) == []
+    left = {path.name for path in machine.path("/srv/nd2").iterdir()}
+    assert left <= {OUTPUT_LOCK}
+    assert machine.path(f"/var/lib/nd2watch/{STATE_LOCK}").is_file()
     assert not machine.path("/run/nd2watch").exists()
 
 
@@ -206,3 +209,19 @@ def test_a_bad_configuration_at_the_start_is_not_tried_again(machine: Machine) -
     assert machine.property("ActiveState") == "failed"
     assert machine.property("NRestarts") == "0"
     assert "/etc/nd2watch/config.toml" in machine.log()
+
+
+def test_the_stricter_rule_on_memory_that_the_unit_leaves_out_can_be_added(
+    machine: Machine,
+) -> None:
+    machine.configure(["a"])
+    rule = machine.path("/run/systemd/system/nd2watch.service.d/memory.conf")
+    rule.write_text("[Service]\nMemoryDenyWriteExecute=yes\n", encoding="ascii")
+    machine.do("systemctl", "daemon-reload")
+    try:
+        machine.do("systemctl", "start", "nd2watch")
+
+        _assert_converted(machine, "a", _expose(machine, "a"))
+    finally:
+        rule.unlink()
+        machine.do("systemctl", "daemon-reload")
