@@ -76,8 +76,8 @@ class CompanionIntake:
         try:
             found = self.companions.read(path)
         except OSError as error:
-            if self._settling.postpone(path)[0] == 1:
-                self._tell("warning", "sidecar_not_read", path, reason=str(error))
+            level = "warning" if self._settling.postpone(path)[0] == 1 else "debug"
+            self._tell(level, "sidecar_not_read", path, reason=str(error))
             return
         except SourceError as error:
             self._tell("warning", "sidecar_not_read", path, reason=str(error))

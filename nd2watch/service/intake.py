@@ -13,6 +13,7 @@ from nd2watch.service.doubles import note_double
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
+from nd2watch.service.troubles import Troubles
 from nd2watch.service.unreadable import UnreadableFolders
 from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
 
@@ -60,6 +61,8 @@ class Intake:
         All sequences of which a frame was seen.
     refused : int
         Files that could not be used.
+    troubles : Troubles
+        Files that cannot be taken in as they are.
     """
 
     def __init__(
@@ -76,13 +79,14 @@ class Intake:
         self._once = once
         self.collections: dict[SequenceKey, Collection] = {}
         self.refused = 0
+        self.troubles = Troubles(clock)
         self._service = service
         self._log = log.bind(watch=watch.name)
         self._limited = LimitedLog(self._log, clock)
         self._settling = SettlingFiles(service.settle_s, clock)
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
-        self._unreadable = UnreadableFolders(self._log)
+        self._unreadable = UnreadableFolders(self._log, self.troubles)
         self._beside = CompanionIntake(watch, self._settling, self._known, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
@@ -117,6 +121,7 @@ class Intake:
         self._unreadable.begin()
         present = set(list_files(self.watch.root, self._unreadable.add))
         self._passed_over &= present
+        self.troubles.retain(present)
         for path in present | self._known.keys():
             self.notice(path)
         for collection in self.collections.values():
@@ -136,6 +141,8 @@ class Intake:
         known = self._known.get(path)
         if key is not None and known == key:
             return
+        if known is not None:
+            self.troubles.clear(path)
         if self._beside.takes(path):
             self._beside.notice(path, key)
             return
@@ -216,6 +223,7 @@ class Intake:
             if key is None:
                 self._settling.forget(path)
             elif key == last and self._beside.takes(path):
+                self.troubles.clear(path)
                 self._beside.read(path, key)
             elif key == last:
                 self._open(path, key)
@@ -258,6 +266,7 @@ class Intake:
 
     def _take(self, frame: FrameFile) -> None:
         """Put a usable frame into its sequence."""
+        self.troubles.clear(frame.path)
         name = self.watch.layout.parse(frame.path.relative_to(self.watch.root))
         collection = self.collections.get(name.sequence)
         if collection is None:
@@ -375,7 +384,8 @@ class Intake:
         return list(self._readiness.ready())
 
     def _tell(self, level: str, event: str, path: Path, **fields: object) -> None:
-        """Log an event about a file, so many a minute of its folder."""
+        """Log an event about a file, so many a minute of its folder, and note a trouble."""
+        self.troubles.note(path, event, fields.get("reason", ""))
         self._limited.tell((event, path.parent), level, event, path=path, **fields)
 
     def report_stalled(self, *, all_open: bool = False) -> None:
