@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, natural_key
-from nd2watch.experiment.plan_labels import expected_labels
+from nd2watch.experiment.plan_labels import expected_labels, planned_planes
 from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
@@ -173,8 +173,8 @@ def _wanted_of(
     sequence: ImageSequence, place: Coordinate, wanted: Mapping[str, int]
 ) -> Mapping[str, int]:
     """Return the planes that the file of a place is to have on each axis."""
-    planes = sequence.layout.planes.get(place[3], sequence.told.planes.get(place[3], wanted["z"]))
-    return {**wanted, "z": min(planes, wanted["z"])}
+    planes = planned_planes(sequence, place[3])
+    return wanted if planes is None else {**wanted, "z": min(planes, wanted["z"])}
 
 
 def _inside(frame: FrameFile, axis: str, pages: str | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from nd2watch.experiment.axes import ordered_labels
 from nd2watch.experiment.wells import WELL_FIELD
 
 if TYPE_CHECKING:
@@ -35,6 +36,21 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
     sites = told.sites if len(fields) > 1 or WELL_FIELD not in fields else 1
     wells = len(told.wells) if WELL_FIELD in fields else 1
     return None if sites is None or not wells else sites * wells
+
+
+def planned_planes(sequence: ImageSequence, channel: str) -> int | None:
+    """Return the Z planes that a channel is to have, by its label; None when nothing tells them.
+
+    Where names have numbers instead of the labels that the layout lists, their order tells which
+    channel is which, once all are there.
+    """
+    planes, size = sequence.layout.planes, sequence.layout.sizes.get("c")
+    listed = size.labels if size is not None and planes else ()
+    seen = ordered_labels(sequence.channel_labels) if listed else ()
+    stated = channel
+    if len(seen) == len(listed) and not set(seen) & set(listed):
+        stated = dict(zip(seen, listed, strict=True)).get(channel, channel)
+    return planes.get(stated, sequence.told.planes.get(channel))
 
 
 def expected_labels(sequence: ImageSequence, axis: str, seen: Set[str]) -> Sequence[str]:

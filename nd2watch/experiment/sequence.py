@@ -10,7 +10,7 @@ from nd2watch.errors import LayoutError
 from nd2watch.experiment import completeness
 from nd2watch.experiment.axes import AXES, ordered_labels
 from nd2watch.experiment.parts import parts_of
-from nd2watch.experiment.plan_labels import expected_labels, planned_size
+from nd2watch.experiment.plan_labels import expected_labels, planned_planes, planned_size
 from nd2watch.experiment.told import relative_path
 from nd2watch.sidecars import Sidecar
 
@@ -232,7 +232,7 @@ class ImageSequence:
     def planes(self, channel: str) -> int:
         """Return how many files the Z planes of a channel are, by its label."""
         full = self.sizes()[_Z]
-        stated = self.layout.planes.get(channel, self.told.planes.get(channel))
+        stated = planned_planes(self, channel)
         if stated is not None and "z" in self.layout.axes:
             return min(stated, full)
         return 1 if self.is_flat(channel) else full

@@ -214,6 +214,16 @@ def test_a_channel_of_one_plane_is_expected_to_have_one_before_it_is_seen() -> N
     assert sequence.expected == len(scene.names)
 
 
+def test_planes_are_those_of_listed_channels_where_names_number_them() -> None:
+    sizes = {**SIZES, "c": AxisSize(count=2, labels=("GFP", "BF"))}
+    scene = plain("_z1_w1", "_z2_w1", "_z1_w2", sizes=sizes, planes={"BF": 1})
+    sequence = scene.sequence(scene.names)
+    assert sequence.is_complete
+    assert sequence.expected == len(scene.names)
+    (part,) = parts_of(sequence)
+    assert part.grid.sizes == (3, 1, 2, 2)
+
+
 def test_a_plane_of_which_nothing_came_is_missing_in_a_channel_of_few() -> None:
     planes = ("_z1_w1", "_z2_w1", "_z3_w1", "_z1_w2", "_z2_w2")
     scene = plain(*planes, sizes={**SIZES, "z": AxisSize(count=3)}, planes={"2": 2})
