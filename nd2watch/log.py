@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 LogFormat = Literal["auto", "console", "json"]
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
@@ -39,7 +42,7 @@ def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
         _plain_paths,
     ]
     final: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        [_without_controls, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
         if console
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     )
@@ -80,4 +83,18 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    return value
+
+
+def _without_controls(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Write characters that a terminal obeys as what they are: names of files may have them."""
+    return {name: _harmless(value) for name, value in event.items()}
+
+
+def _harmless(value: Any) -> Any:
+    """Return a value whose texts a terminal can only show."""
+    if isinstance(value, str):
+        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value)
+    if isinstance(value, list):
+        return [_harmless(item) for item in value]
     return value
