@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -286,6 +287,16 @@ def test_the_plan_of_a_simulated_export_equals_the_run(tmp_path: Path) -> None:
     assert sidecar.wells == exported.wells
     assert [channel.name for channel in sidecar.channels.values()] == ["DAPI", "GFP"]
     assert sidecar.plate_name == exported.name
+
+
+def test_the_plan_of_a_simulated_plate_of_1536_wells_has_all_rows(tmp_path: Path) -> None:
+    small = run("{name}_{well}_s{site}_w{c}.TIF", wells=("B02",))
+    exported = replace(small, wells=("A01", "Z24", "AF48"), plate_rows=32, plate_columns=48)
+    sidecar = told(
+        tmp_path, imagexpress.sidecars(exported, 0, finished=False)["run.HTD"], "run.HTD"
+    )
+    assert sidecar.wells == exported.wells
+    assert (sidecar.plate_rows, sidecar.plate_columns) == (32, 48)
 
 
 def test_the_database_has_no_plan() -> None:

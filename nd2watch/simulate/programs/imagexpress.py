@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import PurePosixPath
-from string import ascii_uppercase
+from string import digits
 from typing import TYPE_CHECKING, Final
+
+from nd2watch.simulate.programs.metaseries import camera_text, of_plane, of_program, record
+from nd2watch.simulate.programs.values import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nd2watch.simulate.run import Run, RunChannel, RunFrame
-
-    Entry = tuple[str, str, str, str]
 
 SOFTWARE: Final = "MetaSeries"
 """What the program writes as the software of a TIFF file, by which its records are known."""
@@ -44,15 +44,6 @@ def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
 
     An export has its plan in every folder from the beginning, the database has none. HCS.ai
     writes its plan, and a list of the images so far.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it, which none of its files tells.
     """
     if run.form == _DATABASE or not run.frames:
         return {}
@@ -69,83 +60,36 @@ def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
 
 def description(run: Run, frame: RunFrame) -> str:
     """Return the record that the program writes into the page of a plane."""
-    return "\n".join(
-        [
-            "<MetaData>",
-            *map(_property, _about(run, frame)),
-            *("<PlaneInfo>", *map(_property, _plane(run, frame)), "</PlaneInfo>"),
-            *("<SetInfo>", _property(("prop", "number-of-planes", "int", "1")), "</SetInfo>"),
-            "</MetaData>",
-        ]
-    )
-
-
-def _about(run: Run, frame: RunFrame) -> list[Entry]:
-    """Return the entries of the program."""
-    text = (
-        f"Plate Name: {run.name}\r\nTimepoint: {frame.t + 1}\r\n"
-        f"Exposure: {run.channels[frame.c].exposure_ms:g} ms\r\nBinning: 1 x 1\r\n"
-        f"Region: {run.width} x {run.height}, offset at (0, 0)\r\n"
-        f"Acquired from {run.camera}\r\nSubtract: Off\r\nShading: Off\r\n"
-    )
-    return [
-        ("prop", "Description", "string", text),
-        ("prop", "MetaDataVersion", "float", "1"),
-        ("prop", "ApplicationName", "string", "MetaMorph"),
-        ("prop", "ApplicationVersion", "string", "6.7.2.290"),
-    ]
-
-
-def _plane(run: Run, frame: RunFrame) -> list[Entry]:
-    """Return the entries of a plane, numbers with the six digits that the program writes."""
-    channel = run.channels[frame.c]
     x, y, z = frame.stage_um
-    moment = f"{frame.acquired.astimezone():%Y%m%d %H:%M:%S.%f}"[:-3]
-    return [
-        ("prop", "plane-type", "string", "plane"),
-        ("prop", "pixel-size-x", "int", str(run.width)),
-        ("prop", "pixel-size-y", "int", str(run.height)),
-        ("prop", "bits-per-pixel", "int", "16"),
-        ("prop", "spatial-calibration-state", "bool", "on"),
-        ("prop", "spatial-calibration-x", "float", f"{run.pixel_size_um:.6g}"),
-        ("prop", "spatial-calibration-y", "float", f"{run.pixel_size_um:.6g}"),
-        ("prop", "spatial-calibration-units", "string", "um"),
-        ("prop", "image-name", "string", channel.name),
-        ("prop", "acquisition-time-local", "time", moment),
-        ("prop", "modification-time-local", "time", moment),
-        ("prop", "stage-position-x", "float", f"{x:.6g}"),
-        ("prop", "stage-position-y", "float", f"{y:.6g}"),
-        ("prop", "stage-label", "string", f"{frame.well} : Site {frame.site + 1}"),
-        ("prop", "z-position", "float", f"{z:.6g}"),
-        ("prop", "wavelength", "float", f"{channel.emission_nm:.6g}"),
-        ("prop", "camera-binning-x", "int", "1"),
-        ("prop", "camera-binning-y", "int", "1"),
-        ("prop", "_IllumSetting_", "string", channel.name),
-        ("prop", "_MagNA_", "float", f"{run.numerical_aperture:g}"),
-        ("prop", "_MagRI_", "float", "1"),
-        ("prop", "_MagSetting_", "string", run.objective),
-        ("custom-prop", "Camera Bit Depth", "float", str(run.bits)),
-        ("custom-prop", "Exposure Time", "string", f"{channel.exposure_ms:g} ms"),
-        ("custom-prop", "ImageXpress Micro Objective", "string", run.objective),
-        ("custom-prop", "ImageXpress Micro X", "float", f"{x:.6g}"),
-        ("custom-prop", "ImageXpress Micro Y", "float", f"{y:.6g}"),
-        ("custom-prop", "ImageXpress Micro Z", "float", f"{z:.6g}"),
-        ("custom-prop", "Timepoint", "float", str(frame.t + 1)),
-    ]
-
-
-def _property(entry: Entry) -> str:
-    """Return an entry of a record."""
-    tag, name, kind, value = entry
-    text = escape(value).replace("\r\n", "&#13;&#10;")
-    return f'<{tag} id="{name}" type="{kind}" value="{text}"/>'
+    text = (
+        f"Plate Name: {run.name}\r\nTimepoint: {frame.t + 1}\r\n{camera_text(run, frame)}"
+        "Subtract: Off\r\nShading: Off\r\n"
+    )
+    return record(
+        of_program(text, "6.7.2.290"),
+        [
+            *of_plane(run, frame, f"{frame.well} : Site {frame.site + 1}"),
+            ("_MagRI_", "float", "1"),
+        ],
+        [
+            ("Camera Bit Depth", "float", str(run.bits)),
+            ("Exposure Time", "string", f"{run.channels[frame.c].exposure_ms:g} ms"),
+            ("ImageXpress Micro Objective", "string", run.objective),
+            ("ImageXpress Micro X", "float", f"{x:g}"),
+            ("ImageXpress Micro Y", "float", f"{y:g}"),
+            ("ImageXpress Micro Z", "float", f"{z:g}"),
+            ("Timepoint", "float", str(frame.t + 1)),
+        ],
+        planes=1,
+    )
 
 
 def _plan(run: Run) -> bytes:
     """Return an HTD file."""
+    visited = set(map(place_of, run.wells))
     rows = [
-        [f"{row}{column:02d}" in run.wells for column in range(1, run.plate_columns + 1)]
-        for row in ascii_uppercase[: run.plate_rows]
+        [(row, column) in visited for column in range(1, run.plate_columns + 1)]
+        for row in range(1, run.plate_rows + 1)
     ]
     waves = [(number, channel.name) for number, channel in enumerate(run.channels, 1)]
     lines = [
@@ -242,9 +186,17 @@ def _image_list(run: Run, done: int, folder: PurePosixPath) -> bytes:
     rows = [",".join(_COLUMNS)]
     for frame in run.frames[:done]:
         path, channel = PurePosixPath(frame.path), run.channels[frame.c]
-        row, column = ord(frame.well[0]) - ord("A") + 1, int(frame.well[1:])
+        row, column = place_of(frame.well)
         cells = [
-            *(f"{frame.well[0]} - {column}", row, column, frame.site, frame.c, frame.t, frame.z),
+            *(
+                f"{frame.well.rstrip(digits)} - {column}",
+                row,
+                column,
+                frame.site,
+                frame.c,
+                frame.t,
+                frame.z,
+            ),
             *(path.parent.relative_to(folder), path.name),
             *(f"{frame.acquired.timestamp():.3f}", f"{channel.exposure_ms:g}", channel.name),
             *(f"{value:.3f}" for value in frame.stage_um),

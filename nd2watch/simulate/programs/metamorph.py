@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import quoteattr
+
+from nd2watch.simulate.programs.metaseries import camera_text, of_plane, of_program, record
+from nd2watch.simulate.programs.values import universal_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from nd2watch.simulate.run import Run, RunFrame
 
@@ -17,79 +18,18 @@ SOFTWARE: Final = "MetaSeries"
 
 
 def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
-    """Return the ``.nd`` file, which is written at the start and stays as it is.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it.
-    """
+    """Return the ``.nd`` file, which is written at the start and stays as it is."""
     folder = PurePosixPath(run.frames[0].path).parent
     text = "".join(f"{line}\r\n" for line in _plan(run))
     return {(folder / f"{run.name}.nd").as_posix(): text.encode("cp1252", errors="replace")}
 
 
 def description(run: Run, frame: RunFrame) -> str:
-    """Return the record of a page.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    frame : RunFrame
-        The plane of the page.
-    """
-    channel = run.channels[frame.c]
-    x_um, y_um, z_um = frame.stage_um
-    taken = (
-        f"Exposure: {channel.exposure_ms:g} ms\r\nBinning: 1 x 1\r\n"
-        f"Region: {run.width} x {run.height}, offset at (0, 0)\r\nAcquired from {run.camera}\r\n"
-    )
-    plane = [
-        ("plane-type", "string", "plane"),
-        ("pixel-size-x", "int", str(run.width)),
-        ("pixel-size-y", "int", str(run.height)),
-        ("bits-per-pixel", "int", "16"),
-        ("spatial-calibration-state", "bool", "on"),
-        ("spatial-calibration-x", "float", f"{run.pixel_size_um:g}"),
-        ("spatial-calibration-y", "float", f"{run.pixel_size_um:g}"),
-        ("spatial-calibration-units", "string", "um"),
-        ("image-name", "string", channel.name),
-        ("acquisition-time-local", "time", _time(frame.acquired)),
-        ("modification-time-local", "time", _time(frame.acquired)),
-        ("stage-position-x", "float", f"{x_um:.10g}"),
-        ("stage-position-y", "float", f"{y_um:.10g}"),
-        ("stage-label", "string", _stage(frame.site) if run.sites > 1 else ""),
-        ("z-position", "float", f"{z_um:.10g}"),
-        ("wavelength", "float", f"{channel.emission_nm:g}"),
-        ("camera-binning-x", "int", "1"),
-        ("camera-binning-y", "int", "1"),
-        ("_IllumSetting_", "string", channel.name),
-        ("_MagNA_", "float", f"{run.numerical_aperture:g}"),
-        ("_MagSetting_", "string", run.objective),
-    ]
-    head = [
-        ("Description", "string", taken),
-        ("MetaDataVersion", "float", "1"),
-        ("ApplicationName", "string", "MetaMorph"),
-        ("ApplicationVersion", "string", "7.10.4.407"),
-    ]
-    return "\r\n".join(
-        [
-            "<MetaData>",
-            *map(_prop, head),
-            "<PlaneInfo>",
-            *map(_prop, plane),
-            "</PlaneInfo>",
-            "<SetInfo>",
-            _prop(("number-of-planes", "int", str(channel.z))),
-            "</SetInfo>",
-            "</MetaData>",
-        ]
+    """Return the record of a page."""
+    return record(
+        of_program(camera_text(run, frame), "7.10.4.407"),
+        of_plane(run, frame, _stage(frame.site) if run.sites > 1 else ""),
+        planes=run.channels[frame.c].z,
     )
 
 
@@ -98,7 +38,7 @@ def _plan(run: Run) -> list[str]:
     return [
         '"NDInfoFile", Version 1.0',
         '"Description", ',
-        f'"StartTime1", {_time(run.started)}',
+        f'"StartTime1", {universal_time(run.started)}',
         *_switched("DoTimelapse", "NTimePoints", run.t),
         *_switched("DoStage", "NStagePositions", run.sites),
         *(f'"Stage{n + 1}", "{_stage(n)}"' for n in range(run.sites) if run.sites > 1),
@@ -133,15 +73,3 @@ def _switch(on: bool) -> str:
 def _stage(site: int) -> str:
     """Return the label of a stage position, as the program proposes it."""
     return f"Position{site + 1}"
-
-
-def _time(moment: datetime) -> str:
-    """Return a time of day, which has no time zone."""
-    return f"{moment.astimezone():%Y%m%d %H:%M:%S}.{moment.microsecond // 1000:03}"
-
-
-def _prop(entry: tuple[str, str, str]) -> str:
-    """Return an entry of a record."""
-    name, kind, value = entry
-    text = quoteattr(value, {"\r": "&#13;", "\n": "&#10;"})
-    return f"<prop id={quoteattr(name)} type={quoteattr(kind)} value={text}/>"

@@ -27,15 +27,6 @@ def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
     """Return the metadata of each folder, or each stack, of which a plane is written.
 
     Planes are added one by one; the last brace comes when the run has ended.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it.
     """
     texts: dict[str, list[str]] = {}
     for frame in run.frames[:done]:
@@ -52,13 +43,6 @@ def description(run: Run, frame: RunFrame) -> str:
     """Return the OME-XML of a stack, which its first page has alone.
 
     Separate images have their metadata in tags of their own.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    frame : RunFrame
-        The plane of the page.
     """
     if run.form != _STACK or frame.z or frame.c:
         return ""

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from nd2watch.simulate.programs.values import place_of, windows_time
 
+if TYPE_CHECKING:
     from nd2watch.simulate.run import Run, RunFrame
 
 _NAME: Final = "Index.idx.xml"
@@ -83,29 +83,19 @@ _TAIL: Final = """\
 
 
 def sidecars(run: Run, done: int, *, finished: bool) -> dict[str, bytes]:
-    """Return the index of the images, which is written at the end.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it.
-    """
+    """Return the index of the images, which is written at the end."""
     if not finished or not done:
         return {}
     frames = run.frames[:done]
     head = _HEAD.format(
         name=escape(run.name),
-        started=_time(run.started),
+        started=windows_time(run.started),
         wells=run.plate_rows * run.plate_columns,
         rows=run.plate_rows,
         columns=run.plate_columns,
     )
     wells = "".join(
-        f'      <Well id="{row:02d}{column:02d}" />\n' for row, column in map(_place, run.wells)
+        f'      <Well id="{row:02d}{column:02d}" />\n' for row, column in map(place_of, run.wells)
     )
     images = "".join(_image(run, frame) for frame in frames)
     path = PurePosixPath(frames[0].path).with_name(_NAME)
@@ -119,7 +109,7 @@ def description(run: Run, frame: RunFrame) -> str:
 
 def _image(run: Run, frame: RunFrame) -> str:
     """Return the entry of a plane; its time point is counted from 0, all else from 1."""
-    channel, (row, column) = run.channels[frame.c], _place(frame.well)
+    channel, (row, column) = run.channels[frame.c], place_of(frame.well)
     x, y, z = frame.stage_um
     return _IMAGE.format(
         row=row,
@@ -140,7 +130,7 @@ def _image(run: Run, frame: RunFrame) -> str:
         z=_metres(z),
         absolute_z=_metres(z + _FOCUS_UM),
         offset=f"{frame.t * run.period_ms / 1e3:.10g}",
-        acquired=_time(frame.acquired),
+        acquired=windows_time(frame.acquired),
         excitation=channel.excitation_nm,
         emission=channel.emission_nm,
         magnification=run.magnification,
@@ -149,21 +139,6 @@ def _image(run: Run, frame: RunFrame) -> str:
     )
 
 
-def _place(well: str) -> tuple[int, int]:
-    """Return row and column of a well, from 1."""
-    letters = well.rstrip("0123456789")
-    row = 0
-    for letter in letters:
-        row = 26 * row + ord(letter) - ord("A") + 1
-    return row, int(well.removeprefix(letters))
-
-
 def _metres(length_um: float) -> str:
     """Return a length as the program writes it, like ``6.5E-07``."""
     return f"{length_um / 1e6:.15G}"
-
-
-def _time(time: datetime) -> str:
-    """Return a time with the seven digits of a second that Windows has."""
-    local, zone = time.strftime("%Y-%m-%dT%H:%M:%S.%f"), time.strftime("%z")
-    return f"{local}0{zone[:3]}:{zone[3:5]}"

@@ -17,15 +17,6 @@ def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
     """Return all sidecars, by path from the folder of the run: the list of frames.
 
     Until the run is over it lists the frames so far, and has no end.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it.
     """
     folder = PurePosixPath(run.frames[0].path).parent if run.frames else PurePosixPath()
     lines = list(_lines(run, run.frames[:done]))

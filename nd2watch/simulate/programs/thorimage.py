@@ -16,17 +16,7 @@ _LETTERS: Final = "ABCD"
 
 
 def sidecars(run: Run, done: int, *, finished: bool) -> Mapping[str, bytes]:
-    """Return all sidecars, by path from the folder of the run: the plan, from the beginning.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it, which the plan does not tell.
-    """
+    """Return all sidecars, by path from the folder of the run: the plan, from the beginning."""
     folder = PurePosixPath(run.frames[0].path).parent if run.frames else PurePosixPath()
     return {str(folder / "Experiment.xml"): _plan(run).encode()}
 

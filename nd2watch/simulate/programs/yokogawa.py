@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
+from nd2watch.simulate.programs.values import place_of, windows_time
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from nd2watch.simulate.run import Run, RunChannel, RunFrame
 
@@ -19,17 +20,7 @@ _IMAGE_FOLDER: Final = "Image"
 
 
 def sidecars(run: Run, done: int, *, finished: bool) -> dict[str, bytes]:
-    """Return the settings, the details, and the list of images, which grows.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    done : int
-        How many of its planes were written so far.
-    finished : bool
-        Whether the program has ended it: then the list is closed, and the details have an end.
-    """
+    """Return the settings, the details, and the list of images, which grows."""
     folder = _folder(run)
     texts = {
         f"{run.name}.mes": _settings(run),
@@ -59,7 +50,7 @@ def _images(run: Run, done: int, *, finished: bool) -> str:
 
 def _record(run: Run, frame: RunFrame) -> str:
     """Return the record of a plane."""
-    row, column = _place(frame.well)
+    row, column = place_of(frame.well)
     x, y, z = (round(each, 4) for each in frame.stage_um)
     attributes = _attributes(
         Type="IMG",
@@ -85,8 +76,8 @@ def _details(run: Run, done: int, *, finished: bool) -> str:
     """Return the details of the measurement."""
     ended = run.frames[max(done, 1) - 1].acquired
     begin_and_end = {
-        "BeginTime": _time(run.started),
-        **({"EndTime": _time(ended)} if finished else {}),
+        "BeginTime": windows_time(run.started),
+        **({"EndTime": windows_time(ended)} if finished else {}),
     }
     attributes = _attributes(
         Version="1.0",
@@ -174,7 +165,7 @@ def _timeline(run: Run) -> Iterable[str]:
         Color="#ff44ee66",
         OverrideExpectedTime="false",
     )
-    places = [_attributes(Column=column, Row=row) for row, column in map(_place, run.wells)]
+    places = [_attributes(Column=column, Row=row) for row, column in map(place_of, run.wells)]
     first = {f.site: f.stage_um for f in reversed(run.frames) if f.well == run.frames[0].well}
     points = [_attributes(X=first[site][0], Y=first[site][1]) for site in sorted(first)]
     yield f"    <bts:Timeline {line}>"
@@ -264,18 +255,3 @@ def _attributes(**values: object) -> str:
 def _action_name(channel: RunChannel) -> str:
     """Return what the acquisition of a channel is called."""
     return "3D" if channel.z > 1 else "2D"
-
-
-def _place(well: str) -> tuple[int, int]:
-    """Return row and column of a well, from 1."""
-    letters = well.rstrip("0123456789")
-    row = 0
-    for letter in letters:
-        row = 26 * row + ord(letter) - ord("A") + 1
-    return row, int(well.removeprefix(letters))
-
-
-def _time(time: datetime) -> str:
-    """Return a time with the seven digits of a second that Windows has."""
-    local, zone = time.strftime("%Y-%m-%dT%H:%M:%S.%f"), time.strftime("%z")
-    return f"{local}0{zone[:3]}:{zone[3:5]}"
