@@ -166,7 +166,7 @@ class Memory:
         state, sequence = state_of(collection), collection.sequence
         now = self._clock.time()
         is_new = before is None or before.state != state
-        is_open = collection.state != "published"
+        is_open = not collection.is_settled
         missing = sequence.missing() if collection.stall_reported and is_open else []
         return SequenceRecord(
             watch=self._watch.name,

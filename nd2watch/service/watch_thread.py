@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from concurrent.futures import Future
@@ -70,12 +71,16 @@ class WatchThread:
     ----------
     intake : Intake
         What is known of the folder.
-    is_unavailable : bool
-        The folder cannot be listed, or another, empty one is in its place.
+    unavailable_reason : str
+        Why the folder cannot be listed, or that another, empty one is in its place; else empty.
+    unavailable_since : float, optional
+        Since when, s since 1970.
     mode : {"events", "scan"}
         How changes are noticed.
     turned : float
         When the thread last came round, monotonic seconds.
+    scanned : float, optional
+        When all files were last looked at, monotonic seconds.
     """
 
     def __init__(
@@ -100,7 +105,8 @@ class WatchThread:
         self._journal = journal
         self.intake = Intake(watch, service, clock, log, once=once)
         self._memory = Memory(journal, watch, clock, self._log)
-        self.is_unavailable = False
+        self.unavailable_reason = ""
+        self.unavailable_since: float | None = None
         file_system = host.file_system_of(watch.root)
         self._is_network = host.is_network(file_system)
         by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
@@ -116,7 +122,7 @@ class WatchThread:
         self._is_unobserved = False
         self._identity: tuple[int, int] | None = None
         self._scan_wanted = True
-        self._scanned = 0.0
+        self.scanned: float | None = None
         self._scan_took = 0.0
         self._running = 0
         self._stopping = threading.Event()
@@ -165,6 +171,16 @@ class WatchThread:
         if self.mode == "events" and not self._is_unobserved:
             return wanted
         return min(wanted, _NETWORK_SCAN_S if self._is_network else _LOCAL_SCAN_S)
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether the folder could not be looked at."""
+        return bool(self.unavailable_reason)
+
+    @property
+    def is_journal_blocked(self) -> bool:
+        """Whether what has changed cannot be recorded now."""
+        return self._memory.is_blocked
 
     @property
     def is_done(self) -> bool:
@@ -219,9 +235,10 @@ class WatchThread:
         for folder in changes.gone:
             self._observer.forget(folder)
         now = self._clock.monotonic()
-        self._scan_wanted |= changes.scan or now - self._scanned > 2 * self.interval_s
+        pause = math.inf if self.scanned is None else now - self.scanned
+        self._scan_wanted |= changes.scan or pause > 2 * self.interval_s
         # Scans must not eat up all time, however many folders come and go.
-        if self._scan_wanted and now - self._scanned >= 10 * self._scan_took:
+        if self._scan_wanted and pause >= 10 * self._scan_took:
             self._scan()
         for path in changes.paths:
             if path.is_relative_to(self.watch.root):
@@ -243,9 +260,14 @@ class WatchThread:
             if not answer.set_running_or_notify_cancel():
                 continue
             try:
-                answer.set_result(order(self.intake))
-            except Nd2WatchError as error:
+                done = order(self.intake)
+                self._memory.keep(self.intake)  # before anyone is told that it is done
+            except Exception as error:
                 answer.set_exception(error)
+                if not isinstance(error, Nd2WatchError):
+                    raise
+            else:
+                answer.set_result(done)
 
     def _submit(self) -> None:
         """Hand over the sequences that have come to their end."""
@@ -297,9 +319,11 @@ class WatchThread:
             self._log.error("folder_unavailable", folder=self.watch.root, reason=reason)
         elif self.is_unavailable and not reason:
             self._log.info("folder_available", folder=self.watch.root)
-        self.is_unavailable = bool(reason)
-        self._scanned = self._clock.monotonic()
-        self._scan_took = self._scanned - begun
+        if bool(reason) != self.is_unavailable:
+            self.unavailable_since = self._clock.time() if reason else None
+        self.unavailable_reason = reason
+        self.scanned = self._clock.monotonic()
+        self._scan_took = self.scanned - begun
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""
