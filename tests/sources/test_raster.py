@@ -324,6 +324,14 @@ def test_a_damaged_exif_record_costs_only_the_record(tmp_path: Path) -> None:
         assert read_frame(frame).shape == (24, 32)
 
 
+def test_a_jpeg_of_a_thousand_scans_is_refused(tmp_path: Path) -> None:
+    data = by_pillow(Image.fromarray(smooth(24, 32)), progressive=True)
+    start, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    many = data[:start] + data[start:end] * 1000 + data[end:]
+    with pytest.raises(FrameUnreadable, match="scans, more than can be meant"):
+        read_frame(written(tmp_path, many, "a.jpg"))
+
+
 def test_other_colours_of_jpeg_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FrameUnreadable, match=r"a\.jpg holds CMYK .* save it as gray or RGB"):
         written(tmp_path, by_pillow(Image.new("CMYK", (32, 24))), "a.jpg")
@@ -412,12 +420,12 @@ def test_an_unknown_colour_type_of_png_is_refused(tmp_path: Path) -> None:
 
 
 def test_sizes_are_refused_that_the_file_cannot_hold(tmp_path: Path) -> None:
-    with pytest.raises(FrameIncomplete, match="too few for 30000 x 30000 uint8"):
+    with pytest.raises(FrameUnreadable, match="declares 900000000 bytes of pixels"):
         written(tmp_path, png(samples(8, 2, 2), 8, GRAY, size=(30000, 30000)))
     data = bytearray(jpeg(smooth(24, 32)))
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", 60000, 60000)
-    with pytest.raises(FrameIncomplete, match="too few for 60000 x 60000 uint8"):
+    with pytest.raises(FrameUnreadable, match="declares 3600000000 bytes of pixels"):
         written(tmp_path, data, "a.jpg")
     data[at : at + 4] = bytes(4)
     with pytest.raises(FrameUnreadable, match="0 x 0"):
