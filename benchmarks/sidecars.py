@@ -76,7 +76,8 @@ def main() -> None:
         print(f"{options.frames} frames")
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
             for kind in LISTS:
-                report(kind, Path(folder) / kind, options.frames, options.runs)
+                path = Path(folder, kind).with_suffix(Path(LISTS[kind][2]).suffix)
+                report(kind, path, options.frames, options.runs)
 
 
 if __name__ == "__main__":

@@ -188,15 +188,8 @@ def _image_list(run: Run, done: int, folder: PurePosixPath) -> bytes:
         path, channel = PurePosixPath(frame.path), run.channels[frame.c]
         row, column = place_of(frame.well)
         cells = [
-            *(
-                f"{frame.well.rstrip(digits)} - {column}",
-                row,
-                column,
-                frame.site,
-                frame.c,
-                frame.t,
-                frame.z,
-            ),
+            *(f"{frame.well.rstrip(digits)} - {column}", row, column),
+            *(frame.site, frame.c, frame.t, frame.z),
             *(path.parent.relative_to(folder), path.name),
             *(f"{frame.acquired.timestamp():.3f}", f"{channel.exposure_ms:g}", channel.name),
             *(f"{value:.3f}" for value in frame.stage_um),
