@@ -246,6 +246,14 @@ def test_publication_replaces_where_that_is_wanted(publishing: Any, tmp_path: Pa
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"final": b"new"}
 
 
+def test_a_link_is_given_a_second_name_as_such(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("elsewhere")
+
+    host.link(tmp_path / "link", tmp_path / "other")
+
+    assert (tmp_path / "other").readlink() == Path("elsewhere")
+
+
 def test_a_link_that_fails_for_another_reason_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

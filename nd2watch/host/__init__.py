@@ -3,6 +3,7 @@
 from nd2watch.host.files import (
     folder_identity,
     is_empty_folder,
+    link,
     open_for_reading,
     publish,
     sync_file,
@@ -33,6 +34,7 @@ __all__ = [
     "is_empty_folder",
     "is_network",
     "limit_memory",
+    "link",
     "lock_owner",
     "on_reload_signal",
     "on_stop_signal",

@@ -73,7 +73,7 @@ def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
         temporary.rename(final)  # refuses an existing target on Windows
     else:
         try:
-            _link(temporary, final)
+            link(temporary, final)
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
@@ -84,8 +84,16 @@ def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
         sync_folder(final.parent)
 
 
-def _link(path: Path, other: Path) -> None:
-    """Give a file a second name, which must be free."""
+def link(path: Path, other: Path) -> None:
+    """Give a file, or a link as such, a second name on the same file system.
+
+    Raises
+    ------
+    FileExistsError
+        If the name is taken.
+    OSError
+        If system or file system have no such names.
+    """
     if not hasattr(os, "link"):
         raise OSError(errno.ENOSYS, "this system has no hard links")
     if os.link in os.supports_follow_symlinks:

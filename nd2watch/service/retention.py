@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +177,7 @@ def _move(path: Path, target: Path) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(path, target, follow_symlinks=False)
+        host.link(path, target)
     except FileExistsError:  # from a move that was interrupted, or another file
         pass
     except OSError:  # on another file system, or one without links
