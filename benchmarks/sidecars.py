@@ -8,16 +8,20 @@ figure is the median of all runs.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks.programs import large_run
 from benchmarks.runs import measure
 from nd2watch.config import built_in_presets
 from nd2watch.sidecars import read_sidecar
+from nd2watch.simulate import RunRequest, plan_run
+
+Z: Final = 100
+CHANNELS: Final = ("DAPI", "GFP")
 
 LISTS: Final = {
     "operetta": ("operetta", "phenix", "Index.idx.xml"),
@@ -32,7 +36,9 @@ LISTS: Final = {
 def write(kind: str, path: Path, count: int) -> None:
     """Write the sidecar of a run that is over."""
     preset, form, pattern = LISTS[kind]
-    run = large_run(built_in_presets()[preset], form, count)
+    t = math.ceil(count / (Z * len(CHANNELS)))
+    request = RunRequest(form=form, t=t, z=Z, channels=CHANNELS)
+    run = plan_run(built_in_presets()[preset], request)
     files = run.sidecars(count, finished=True)
     path.write_bytes(next(data for file, data in files.items() if Path(file).match(pattern)))
 
