@@ -21,6 +21,7 @@
     │   ├── ConversionCrashed   its process crashed, hung, or lacked memory  exit 75, retryable
     │   └── ConversionCancelled  the service was asked to stop           exit 75, retryable
     ├── ServiceError         the service is not there, or refuses what is asked  exit 69
+    │   ├── ServiceUnreachable  it does not run, or does not answer
     │   └── ServiceRunning   another one is at work                      exit 75, retryable
     └── JournalError         the service's journal cannot be used        exit 74
         └── JournalBlocked   ... now: its disk is full, for instance     exit 75, retryable
@@ -152,6 +153,10 @@ class ServiceError(Nd2WatchError):
     """The running service cannot be reached, or refuses what it is asked."""
 
     exit_code = 69
+
+
+class ServiceUnreachable(ServiceError):
+    """The service does not run, or does not answer."""
 
 
 class ServiceRunning(ServiceError):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import structlog
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor, WrappedLogger
+    from collections.abc import Callable, Mapping
+
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 LogFormat = Literal["auto", "console", "json"]
 
@@ -69,6 +71,30 @@ def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def overheard(
+    log: FilteringBoundLogger, hear: Callable[[str, str, Mapping[str, Any]], None]
+) -> FilteringBoundLogger:
+    """Return a log whose events go to `hear`, too, of whatever level they are.
+
+    Parameters
+    ----------
+    log : bound logger
+        Where the events go.
+    hear : callable
+        Gets level, event and fields; it must be quick and never raise.
+    """
+
+    def pass_on(_: WrappedLogger, level: str, fields: EventDict) -> tuple[Any, EventDict]:
+        event = fields.pop("event")
+        hear(level, event, fields)
+        return (event,), fields
+
+    wrapped: FilteringBoundLogger = structlog.wrap_logger(
+        log, [pass_on], wrapper_class=structlog.BoundLogger
+    )
+    return wrapped
 
 
 def _plain_paths(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

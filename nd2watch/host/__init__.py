@@ -10,6 +10,14 @@ from nd2watch.host.files import (
     sync_folder,
 )
 from nd2watch.host.limits import limit_memory, open_files_allowed, watch_limit_hint
+from nd2watch.host.local_sockets import (
+    Peer,
+    connect_to,
+    connect_to_loopback,
+    listen_at,
+    listen_on_loopback,
+    peer_of,
+)
 from nd2watch.host.locking import FileLock, create_locked, lock_owner, open_locked, remove_unlocked
 from nd2watch.host.mounts import file_system_of, free_bytes, is_network
 from nd2watch.host.notification import send_datagram
@@ -24,7 +32,10 @@ from nd2watch.host.processes import (
 
 __all__ = [
     "FileLock",
+    "Peer",
     "become_expendable",
+    "connect_to",
+    "connect_to_loopback",
     "create_locked",
     "exit_on_termination",
     "file_system_of",
@@ -35,12 +46,15 @@ __all__ = [
     "is_network",
     "limit_memory",
     "link",
+    "listen_at",
+    "listen_on_loopback",
     "lock_owner",
     "on_reload_signal",
     "on_stop_signal",
     "open_files_allowed",
     "open_for_reading",
     "open_locked",
+    "peer_of",
     "publish",
     "remove_unlocked",
     "send_datagram",

@@ -26,6 +26,15 @@ FRAME_STATES: Final[tuple[FrameState, ...]] = get_args(FrameState)
 _HANDLE_DIGITS: Final = 10
 
 
+def handle_of(watch: str, key: Key) -> str:
+    """Return the ten hexadecimal digits that name a sequence in commands.
+
+    They follow from the name of its watch and its key alone: a rebuilt journal has the same.
+    """
+    text = json.dumps([watch, key]).encode()
+    return hashlib.sha256(text).hexdigest()[:_HANDLE_DIGITS]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceRecord:
     """One sequence, and how far it is.
@@ -85,9 +94,8 @@ class SequenceRecord:
 
     @property
     def handle(self) -> str:
-        """Ten hexadecimal digits that name it in commands; a rebuilt journal has the same."""
-        text = json.dumps([self.watch, self.key]).encode()
-        return hashlib.sha256(text).hexdigest()[:_HANDLE_DIGITS]
+        """What names it in commands, see `handle_of`."""
+        return handle_of(self.watch, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

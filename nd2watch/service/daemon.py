@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Final
 from nd2watch import host
 from nd2watch.errors import ConfigError, JournalBlocked, JournalError
 from nd2watch.journal import Heartbeat, Journal
+from nd2watch.log import overheard
 from nd2watch.pending import remove_orphans
+from nd2watch.service.answers import Answers
 from nd2watch.service.claim import claim
+from nd2watch.service.control import Control
 from nd2watch.service.dispatch import Dispatcher
+from nd2watch.service.insight import Insight, Pulse, Reload
+from nd2watch.service.last_errors import LastErrors
 from nd2watch.service.notify import Notifier
 from nd2watch.service.retention import tidy
 from nd2watch.service.schedule import JobScheduler
+from nd2watch.service.state_folder import socket_folder_of
 from nd2watch.service.watch_thread import WatchThread
 from nd2watch.version import __version__
 
@@ -73,7 +79,8 @@ class Daemon:
         self._load = load
         self._settings = load()
         self._clock = clock
-        self._log = log
+        self._errors = LastErrors(clock)
+        self._log = log = overheard(log, self._errors.hear)
         self._once = once
         self._notifier = Notifier()
         # Only this queue is touched by other threads and signal handlers: its put is reentrant.
@@ -85,7 +92,7 @@ class Daemon:
         )
         self._watches: list[WatchThread] = []
         self._journal: Journal
-        self._started = clock.time()
+        self._pulse = Pulse(started=clock.time(), turned=clock.monotonic())
         self._beaten = 0.0
         self._text = ""
 
@@ -116,6 +123,7 @@ class Daemon:
         with (
             claim(settings.state_folder, settings.output_folder),
             self._open_journal() as self._journal,
+            self._open_control(),
         ):
             self._work()
         return self._exit_status()
@@ -127,11 +135,39 @@ class Daemon:
             self._log.error("journal_damaged", path=journal.path, moved_to=journal.set_aside)
         return journal
 
+    def _open_control(self) -> contextlib.AbstractContextManager[object]:
+        """Begin to answer commands; where that cannot be, the work is done all the same."""
+        settings = self._settings
+        insight = Insight(
+            pulse=self._pulse,
+            settings=lambda: self._settings,
+            watches=lambda: self._watches,
+            journal=self._journal,
+            dispatcher=self._dispatcher,
+            scheduler=self._scheduler,
+            errors=self._errors,
+            clock=self._clock,
+        )
+        try:
+            return Control(
+                settings.state_folder,
+                socket_folder_of(settings.state_folder),
+                settings.config,
+                Answers(insight, self._log),
+                self._clock,
+                self._log,
+            )
+        except OSError as error:
+            self._log.error("control_unavailable", reason=str(error))
+            return contextlib.nullcontext()
+
     def _work(self) -> None:
         """Work until the end."""
         self._start()
         try:
+            self._pulse.phase = "running"
             while not self._stopping:
+                self._pulse.turned = self._clock.monotonic()
                 self._obey()
                 if self._once and all(watch.is_done for watch in self._watches):
                     break
@@ -258,16 +294,19 @@ class Daemon:
         if now - self._beaten < _BEAT_S and text == self._text:
             return
         self._beaten, self._text = now, text
-        with contextlib.suppress(JournalBlocked):  # the folders' threads tell that
-            self._journal.beat(
-                Heartbeat(
-                    pid=os.getpid(),
-                    version=__version__,
-                    started=self._started,
-                    turned=now,
-                    text=text,
-                )
-            )
+        beat = Heartbeat(
+            pid=os.getpid(),
+            version=__version__,
+            started=self._pulse.started,
+            turned=now,
+            text=text,
+        )
+        try:
+            self._journal.beat(beat)
+        except JournalBlocked:  # the folders' threads tell that
+            self._pulse.is_journal_blocked = True
+        else:
+            self._pulse.is_journal_blocked = False
 
     def _sleep(self) -> None:
         """Wait until something happens."""
@@ -286,18 +325,23 @@ class Daemon:
             settings = self._load()
         except ConfigError as error:
             self._log.error("reload_failed", reason=str(error))
+            self._pulse.reload = Reload(moment=self._clock.time(), reason=str(error))
             self._notifier.ready("reload failed, the former configuration stays")
             return
+        self._pulse.phase = "reloading"
         self._stop_watches()
         self._settings = settings
         self._dispatcher.output_folder = settings.output_folder
         self._dispatcher.reserve_bytes = settings.reserve_bytes
         self._start_watches()
+        self._pulse.phase = "running"
+        self._pulse.reload = Reload(moment=self._clock.time(), reason="")
         self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
         self._notifier.ready("reloaded")
 
     def _end(self) -> None:
         """Stop all threads; conversions give up at their next frame and leave nothing behind."""
+        self._pulse.phase = "stopping"
         self._notifier.stopping()
         self._dispatcher.cancel()
         self._scheduler.stop()

@@ -279,7 +279,7 @@ def _of_sequence(
         is_sized=sequence.is_sized,
         extent=None if refusal else extent,
         missing=tuple(sequence.missing()),
-        waits_for=() if extent is not None else tuple(_waits_for(watch, collection, clock)),
+        waits_for=() if extent is not None else tuple(waits_for(watch, collection, clock)),
         refusal=refusal,
         files=files,
         sidecars=collection.sidecars,
@@ -296,8 +296,18 @@ def _refusal(collection: Collection) -> str:
     return collection.sequence.surplus()
 
 
-def _waits_for(watch: Watch, collection: Collection, clock: Clock) -> Iterator[Rule]:
-    """Yield the rules of a watch that do not hold for a sequence."""
+def waits_for(watch: Watch, collection: Collection, clock: Clock) -> Iterator[Rule]:
+    """Yield the rules of a watch that do not hold for a sequence.
+
+    Parameters
+    ----------
+    watch : Watch
+        Whose rules.
+    collection : Collection
+        The sequence.
+    clock : Clock
+        Measures pauses.
+    """
     now = clock.monotonic()
     for rule in watch.completion.rules:
         alone = replace(watch.completion, rules=(rule,))

@@ -61,6 +61,8 @@ class ServiceSettings:
 
     Attributes
     ----------
+    config : Path
+        The file that tells it.
     watches : tuple of Watch
         The watched folders.
     output_folder : Path
@@ -75,6 +77,7 @@ class ServiceSettings:
         What becomes of frames that were converted.
     """
 
+    config: Path
     watches: tuple[Watch, ...]
     output_folder: Path
     service: ServiceConfig
@@ -110,6 +113,7 @@ def load_settings(path: Path) -> ServiceSettings:
     if faults:
         raise faulty(path, faults)
     return ServiceSettings(
+        config=path,
         watches=tuple(watches),
         output_folder=output,
         service=config.service,
@@ -126,13 +130,13 @@ def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:
         faults.append(f"{where}.{key}: {error}")
 
     layout = layout_of(watch, fault)
+    output_name = OutputName()
     try:
         output_name = OutputName(template=watch.output)
         if layout is not None:
             output_name.check(layout.key_fields)
     except Nd2WatchError as error:
         fault("output", error)
-        return None
     if layout is None:
         return None
     ends = set(watch.complete.rules) - {"counts"}

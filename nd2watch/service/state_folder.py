@@ -36,5 +36,27 @@ def state_folder_of(
         return stated
     if given:
         return Path(given)
+    return _user_folder(config)
+
+
+def _user_folder(config: Path) -> Path:
+    """Return the folder of the user for the service of a configuration."""
     digest = hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]
     return Path(platformdirs.user_state_path("nd2watch", appauthor=False)) / digest
+
+
+def socket_folder_of(state_folder: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder for the control socket of a service.
+
+    It is that which systemd gives in ``RUNTIME_DIRECTORY``, else the state folder.
+
+    Parameters
+    ----------
+    state_folder : Path
+        Where its journal is.
+    environment : mapping, optional
+        That of the process when omitted.
+    """
+    environment = os.environ if environment is None else environment
+    given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else state_folder
