@@ -1,4 +1,4 @@
-"""The durable memory of the service: sequences, their frames, and conversions under way.
+"""The durable memory of the service: sequences, their frames, and what became of them.
 
 The journal is a cache of intent. Without it the service scans its folders and recognises the
 files that it has published.
@@ -10,14 +10,11 @@ from nd2watch.journal.records import (
     FrameRecord,
     FrameState,
     Heartbeat,
-    Identity,
-    JobRecord,
     JournalEvent,
     Key,
     SequenceRecord,
 )
-from nd2watch.journal.states import STATES, State, may_become
-from nd2watch.journal.steps import Recovery, Step, recovery_of
+from nd2watch.journal.states import STATES, State
 from nd2watch.journal.store import Journal
 
 __all__ = [
@@ -26,16 +23,10 @@ __all__ = [
     "FrameRecord",
     "FrameState",
     "Heartbeat",
-    "Identity",
-    "JobRecord",
     "Journal",
     "JournalEvent",
     "JournalView",
     "Key",
-    "Recovery",
     "SequenceRecord",
     "State",
-    "Step",
-    "may_become",
-    "recovery_of",
 ]

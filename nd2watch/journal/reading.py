@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.journal import rows
@@ -10,7 +9,7 @@ from nd2watch.journal.opening import open_to_read
 from nd2watch.journal.states import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from pathlib import Path
     from typing import Self
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from nd2watch.journal.records import (
         FrameRecord,
         Heartbeat,
-        Identity,
-        JobRecord,
         JournalEvent,
         Key,
         SequenceRecord,
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
     from nd2watch.journal.states import State
 
 _WAIT_MS: Final = 5000
-_SLICE: Final = 5000
-"""Frames that are read at one time; others may use the journal in between."""
 
 
 class JournalReader:
@@ -94,29 +89,6 @@ class JournalReader:
         )
         return rows.understood(found, rows.frame_of)
 
-    def published_frames(self, watch: str) -> Iterator[tuple[str, Identity]]:
-        """Yield path and identity of all frames of published sequences of a watch.
-
-        A start need not open a file that is still the same.
-        """
-        last = 0
-        while found := self._database.rows(
-            "SELECT f.id, path, size, mtime_ns, ctime_ns, inode, device"
-            " FROM frame AS f CROSS JOIN sequence AS s ON s.id = f.sequence_id"
-            " WHERE f.id > ? AND s.watch = ? AND s.state = 'published' ORDER BY f.id LIMIT ?",
-            (last, rows.stored_text(watch), _SLICE),
-        ):
-            last = found[-1][0]
-            yield from rows.understood(found, _path_and_identity)
-
-    def unfinished_jobs(self) -> list[JobRecord]:
-        """Return the conversions that are under way, or were when the service was ended."""
-        found = self._database.rows(
-            f"SELECT watch, key, {rows.JOB} FROM job JOIN sequence ON id = sequence_id"  # noqa: S608 - names of columns alone # nosec B608
-            " ORDER BY job.begun, job.output"
-        )
-        return rows.understood(found, rows.job_of)
-
     def events(self, most: int, watch: str | None = None) -> list[JournalEvent]:
         """Return the last events, the latest last.
 
@@ -171,9 +143,3 @@ class JournalView(JournalReader):
 
     def __init__(self, path: Path, *, wait_ms: int = _WAIT_MS) -> None:
         super().__init__(open_to_read(path, wait_ms))
-
-
-def _path_and_identity(row: rows.Row) -> tuple[str, Identity]:
-    """Return path and identity in a row that begins with the number of the frame."""
-    size, mtime_ns, ctime_ns, inode, device = map(int, row[2:])
-    return os.fsdecode(row[1]), (size, mtime_ns, ctime_ns, inode, device)

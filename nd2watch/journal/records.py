@@ -12,15 +12,11 @@ from nd2watch.journal.states import STATES
 
 if TYPE_CHECKING:
     from nd2watch.journal.states import State
-    from nd2watch.journal.steps import Step
 
 Key = tuple[tuple[str, str], ...]
 """Fields and texts that tell a sequence from others of its watch."""
 
-Identity = tuple[int, int, int, int, int]
-"""Size, mtime_ns, ctime_ns, inode and device of a file."""
-
-FrameState = Literal["ready", "refused", "late"]
+FrameState = Literal["ready", "double"]
 FRAME_STATES: Final[tuple[FrameState, ...]] = get_args(FrameState)
 
 _HANDLE_DIGITS: Final = 10
@@ -100,7 +96,7 @@ class SequenceRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRecord:
-    """One file of a sequence, as it was when it was judged.
+    """One usable file of a sequence, as it was when it was looked at.
 
     Attributes
     ----------
@@ -112,10 +108,8 @@ class FrameRecord:
         Bytes.
     mtime_ns, ctime_ns, inode, device : int
         Its identity, as `os.stat` gives it.
-    state : {"ready", "refused", "late"}
-        Of its sequence; not usable; or come after its sequence was published.
-    reason : str
-        Why it was refused.
+    state : {"ready", "double"}
+        It has its place in the sequence, or another file has that.
 
     Raises
     ------
@@ -131,50 +125,10 @@ class FrameRecord:
     inode: int
     device: int
     state: FrameState = "ready"
-    reason: str = ""
 
     def __post_init__(self) -> None:
         if self.state not in FRAME_STATES:
             raise JournalError(f"a frame cannot be {self.state!r}")
-
-    @property
-    def identity(self) -> Identity:
-        """What tells whether the file is still the same."""
-        return (self.size, self.mtime_ns, self.ctime_ns, self.inode, self.device)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """The conversion of a sequence into one file, while it is under way.
-
-    Attributes
-    ----------
-    watch : str
-        Name of the watch of the sequence.
-    key : tuple of (field, text)
-        Tells the sequence from others of the watch.
-    output : str
-        Path of the ND2 file.
-    temporary : str
-        Path under which it is written.
-    step : Step
-        The last step that was finished.
-    digest : str
-        Digest of the file; empty before `Step.PUBLISHING`.
-    instance : str
-        The process that does it, unlike any other.
-    begun : float
-        When it was claimed, s since 1970.
-    """
-
-    watch: str
-    key: Key
-    output: str
-    temporary: str
-    step: Step
-    digest: str = ""
-    instance: str
-    begun: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nd2watch.errors import JournalError
-from nd2watch.journal.records import (
-    FrameRecord,
-    Heartbeat,
-    JobRecord,
-    JournalEvent,
-    SequenceRecord,
-)
-from nd2watch.journal.steps import Step
+from nd2watch.journal.records import FrameRecord, Heartbeat, JournalEvent, SequenceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,8 +21,7 @@ SEQUENCE: Final = (
     "watch, key, title, layout, state, reason, found, expected, missing, outputs, attempts,"
     " next_try, changed"
 )
-FRAME: Final = "path, t, p, z, c, size, mtime_ns, ctime_ns, inode, device, state, reason"
-JOB: Final = "output, temporary, step, digest, instance, begun"
+FRAME: Final = "path, t, p, z, c, size, mtime_ns, ctime_ns, inode, device, state"
 EVENT: Final = "moment, watch, sequence, event, reason"
 HEARTBEAT: Final = "pid, version, started, turned, text"
 """The columns of each record, in the order of the rows here."""
@@ -106,12 +98,12 @@ def sequence_of(row: Row) -> SequenceRecord:
 
 def row_of_frame(record: FrameRecord) -> Row:
     """Return the row of a frame."""
+    numbers = (record.size, record.mtime_ns, record.ctime_ns, record.inode, record.device)
     return (
         os.fsencode(record.path),
         *map(stored_text, record.coordinate),
-        *map(stored_integer, record.identity),
+        *map(stored_integer, numbers),
         record.state,
-        stored_text(record.reason),
     )
 
 
@@ -127,33 +119,6 @@ def frame_of(row: Row) -> FrameRecord:
         inode=int(row[8]),
         device=int(row[9]),
         state=row[10],
-        reason=told_text(row[11]),
-    )
-
-
-def row_of_job(record: JobRecord) -> Row:
-    """Return the row of a job."""
-    return (
-        os.fsencode(record.output),
-        os.fsencode(record.temporary),
-        int(record.step),
-        stored_text(record.digest),
-        stored_text(record.instance),
-        record.begun,
-    )
-
-
-def job_of(row: Row) -> JobRecord:
-    """Return the job in a row, which begins with watch and key of its sequence."""
-    return JobRecord(
-        watch=told_text(row[0]),
-        key=told_key(row[1]),
-        output=os.fsdecode(row[2]),
-        temporary=os.fsdecode(row[3]),
-        step=Step(row[4]),
-        digest=told_text(row[5]),
-        instance=told_text(row[6]),
-        begun=float(row[7]),
     )
 
 

@@ -37,36 +37,22 @@ _FIRST: Final = (
         p TEXT NOT NULL,
         z TEXT NOT NULL,
         c TEXT NOT NULL,
-        path BLOB NOT NULL UNIQUE,
+        path BLOB NOT NULL,
         size NOT NULL,
         mtime_ns NOT NULL,
         ctime_ns NOT NULL,
         inode NOT NULL,
         device NOT NULL,
         state TEXT NOT NULL,
-        reason TEXT NOT NULL
+        UNIQUE (path, sequence_id)
     )
     """,
-    # Copies and refused files may share a place with the frame that has it.
+    # Doubles share a place with the frame that has it.
     """
     CREATE UNIQUE INDEX frame_place ON frame (sequence_id, t, p, z, c) WHERE state = 'ready'
     """,
     """
     CREATE INDEX frame_sequence ON frame (sequence_id)
-    """,
-    """
-    CREATE TABLE job (
-        output BLOB PRIMARY KEY NOT NULL,
-        sequence_id INTEGER NOT NULL REFERENCES sequence (id) ON DELETE CASCADE,
-        temporary BLOB NOT NULL,
-        step INTEGER NOT NULL,
-        digest TEXT NOT NULL,
-        instance TEXT NOT NULL,
-        begun REAL NOT NULL
-    )
-    """,
-    """
-    CREATE INDEX job_sequence ON job (sequence_id)
     """,
     """
     CREATE TABLE event (

@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from nd2watch.journal.records import (
         FrameRecord,
         Heartbeat,
-        JobRecord,
         JournalEvent,
         Key,
         SequenceRecord,
     )
-    from nd2watch.journal.steps import Step
 
 _WAIT_MS: Final = 5000
 _EVENTS: Final = 1000
@@ -81,7 +79,7 @@ class Journal(JournalReader):
         return self._database.transaction()
 
     def record_sequence(self, record: SequenceRecord) -> None:
-        """Record a sequence in place of what was known of it; its frames and jobs stay.
+        """Record a sequence in place of what was known of it; its frames stay.
 
         Raises
         ------
@@ -99,16 +97,16 @@ class Journal(JournalReader):
         )
 
     def remove_sequence(self, watch: str, key: Key) -> None:
-        """Remove a sequence, its frames and its jobs, if it is there."""
+        """Remove a sequence and its frames, if it is there."""
         self._database.change(
             "DELETE FROM sequence WHERE watch = ? AND key = ?", _stored(watch, key)
         )
 
     def record_frames(self, watch: str, key: Key, frames: Iterable[FrameRecord]) -> None:
-        """Record frames of a sequence.
+        """Record the frames of a sequence in place of those that were recorded.
 
-        A file has one place, and a place one frame that is ready: an older record of the same file,
-        or of another ready frame for the place, is replaced.
+        A file has one place in a sequence, and a place one frame that is ready: of several, the
+        last is kept.
 
         Raises
         ------
@@ -118,6 +116,7 @@ class Journal(JournalReader):
         with self._database.transaction():
             number = self._number_of(watch, key)
             made = [(number, *rows.row_of_frame(frame)) for frame in frames]
+            self._database.change("DELETE FROM frame WHERE sequence_id = ?", (number,))
             if made:
                 self._database.change_many(
                     f"INSERT OR REPLACE INTO frame (sequence_id, {rows.FRAME})"  # noqa: S608
@@ -126,74 +125,10 @@ class Journal(JournalReader):
                 )
 
     def remove_frames(self, paths: Iterable[str]) -> None:
-        """Remove the records of files, where there are any."""
+        """Remove the records of files that are gone, in whatever sequences there are any."""
         self._database.change_many(
             "DELETE FROM frame WHERE path = ?", [(os.fsencode(path),) for path in paths]
         )
-
-    def prune_frames(self, before: float) -> int:
-        """Remove the frames of sequences that were published before a moment, s since 1970.
-
-        Returns
-        -------
-        int
-            How many they were.
-        """
-        return self._database.change(
-            "DELETE FROM frame WHERE sequence_id IN"
-            " (SELECT id FROM sequence WHERE state = 'published' AND changed < ?)",
-            (before,),
-        )
-
-    def begin_job(self, record: JobRecord) -> None:
-        """Record that a conversion is begun; one of the same sequence and output is replaced.
-
-        Raises
-        ------
-        JournalError
-            If the sequence is not recorded, or another one is being written to that output.
-        """
-        with self._database.transaction():
-            number = self._number_of(record.watch, record.key)
-            row = (number, *rows.row_of_job(record))
-            replaced = self._database.change(
-                f"INSERT INTO job (sequence_id, {rows.JOB}) VALUES ({_places(row)})"  # noqa: S608 - names of columns alone # nosec B608
-                " ON CONFLICT (output) DO UPDATE SET temporary = excluded.temporary,"
-                " step = excluded.step, digest = excluded.digest, instance = excluded.instance,"
-                " begun = excluded.begun WHERE sequence_id = excluded.sequence_id",
-                row,
-            )
-            if not replaced:
-                raise JournalError(f"another sequence is being written to {record.output}")
-
-    def advance_job(self, output: str, step: Step, *, digest: str | None = None) -> None:
-        """Record the last step of a conversion that was finished.
-
-        Parameters
-        ----------
-        output : str
-            Path of the file that it writes.
-        step : Step
-            The step.
-        digest : str, optional
-            Digest of the file, once it is known.
-
-        Raises
-        ------
-        JournalError
-            If there is no such job.
-        """
-        stored = None if digest is None else rows.stored_text(digest)
-        changed = self._database.change(
-            "UPDATE job SET step = ?, digest = coalesce(?, digest) WHERE output = ?",
-            (int(step), stored, os.fsencode(output)),
-        )
-        if not changed:
-            raise JournalError(f"no conversion to {output} is under way")
-
-    def end_job(self, output: str) -> None:
-        """Record that a conversion has ended, in whatever way."""
-        self._database.change("DELETE FROM job WHERE output = ?", (os.fsencode(output),))
 
     def record_event(self, event: JournalEvent) -> None:
         """Record an event; the oldest are dropped."""
@@ -216,10 +151,6 @@ class Journal(JournalReader):
             f" VALUES (1, {_places(row)})",
             row,
         )
-
-    def checkpoint(self) -> None:
-        """Move everything from the write-ahead log into the main file, as far as readers allow."""
-        self._database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _number_of(self, watch: str, key: Key) -> int:
         """Return the number of a sequence in the database."""

@@ -199,7 +199,7 @@ class Memory:
                 ctime_ns=key.ctime_ns,
                 inode=key.inode,
                 device=key.device,
-                state="late" if place in places else "ready",
+                state="double" if place in places else "ready",
             )
             places.add(place)
 

@@ -12,11 +12,9 @@ from nd2watch.journal import (
     STATES,
     FrameRecord,
     Heartbeat,
-    JobRecord,
     Journal,
     JournalEvent,
     SequenceRecord,
-    Step,
 )
 
 if TYPE_CHECKING:
@@ -60,20 +58,6 @@ def frame(number: int = 0, **changes: Any) -> FrameRecord:
     return FrameRecord(**{**values, **changes})
 
 
-def job(**changes: Any) -> JobRecord:
-    """Return a conversion."""
-    values: dict[str, Any] = {
-        "watch": WATCH,
-        "key": KEY,
-        "output": "/out/run.nd2",
-        "temporary": "/out/.run.nd2.0a.tmp",
-        "step": Step.CLAIMED,
-        "instance": "0a",
-        "begun": 1001.0,
-    }
-    return JobRecord(**{**values, **changes})
-
-
 def event(number: int = 0, **changes: Any) -> JournalEvent:
     """Return one of many events."""
     values: dict[str, Any] = {"moment": float(number), "watch": WATCH, "event": "published"}
@@ -93,16 +77,13 @@ def use(journal: Journal) -> None:
     """Ask and record everything."""
     for record in journal.sequences():
         journal.frames(record.watch, record.key)
-    list(journal.published_frames(WATCH))
     journal.counts()
     journal.events(10)
     journal.heartbeat()
-    journal.unfinished_jobs()
     journal.record_sequence(sequence())
     journal.record_frames(WATCH, KEY, map(frame, range(500)))
-    journal.begin_job(job())
     journal.record_event(event())
-    journal.prune_frames(2000.0)
+    journal.remove_frames([frame(1).path])
     journal.remove_sequence(WATCH, KEY)
 
 
@@ -143,18 +124,6 @@ frames = st.builds(
     inode=st.integers(0, 2**128),
     device=st.integers(0, 2**64),
     state=st.sampled_from(FRAME_STATES),
-    reason=texts,
-)
-jobs = st.builds(
-    JobRecord,
-    watch=st.just(WATCH),
-    key=st.just(KEY),
-    output=paths,
-    temporary=paths,
-    step=st.sampled_from(Step),
-    digest=texts,
-    instance=texts,
-    begun=moments,
 )
 events = st.builds(
     JournalEvent, moment=moments, watch=texts, sequence=texts, event=texts, reason=texts

@@ -6,11 +6,15 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nd2watch
-from nd2watch.journal import Journal, JournalView, Step
+from nd2watch.journal import Journal, JournalView
 from tests.journal.samples import WATCH, key_of
-from tests.journal.writer import FRAMES, STAGES, output_of
+from tests.journal.writer import FRAMES, STAGES
+
+if TYPE_CHECKING:
+    from nd2watch.journal import State
 
 KILLS = 20
 
@@ -46,21 +50,18 @@ def killed_after(path: Path, first: int, recorded: int) -> dict[int, str]:
     return {int(number): stage for number, stage in map(str.split, said)}
 
 
-def stage_of(journal: Journal, number: int) -> str | None:
+def stage_of(journal: Journal, number: int) -> State | None:
     """Return how far a sequence is by the journal, after checking that the journal is coherent."""
     found = [record for record in journal.sequences(WATCH) if record.key == key_of(number)]
-    jobs = [one for one in journal.unfinished_jobs() if one.output == output_of(number)]
+    told = [one.event for one in journal.events(10_000) if one.moment == number]
     if not found:
-        assert jobs == []
+        assert told == []
         return None
     (record,) = found
-    assert len(journal.frames(WATCH, key_of(number))) == FRAMES
-    assert len(jobs) == (record.state == "converting")
-    if not jobs:
-        return {"collecting": "frames", "published": "published"}[record.state]
-    (one,) = jobs
-    assert one.digest == ("" if one.step is Step.CLAIMED else f"d{number}")
-    return "claimed" if one.step is Step.CLAIMED else "publishing"
+    assert told == list(STAGES[: len(told)])
+    assert told[-1] == record.state
+    assert len(journal.frames(WATCH, record.key)) == FRAMES * (record.state == "published")
+    return record.state
 
 
 def check(journal: Journal, said: dict[int, str]) -> None:
@@ -70,7 +71,7 @@ def check(journal: Journal, said: dict[int, str]) -> None:
     for number, stage in said.items():
         at_least = STAGES.index(stage)
         assert stage_of(journal, number) in STAGES[at_least : at_least + 1 + (number == last)]
-    assert stage_of(journal, last + 1) in (None, "frames")
+    assert stage_of(journal, last + 1) in (None, STAGES[0])
     assert stage_of(journal, last + 2) is None
 
 
@@ -84,8 +85,6 @@ def test_what_was_recorded_outlasts_a_kill_at_any_moment(tmp_path: Path) -> None
             assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         with Journal(path) as journal:
             check(journal, said)
-            for one in journal.unfinished_jobs():
-                journal.end_job(one.output)
         first = max(said) + 2
 
 
@@ -109,7 +108,8 @@ def test_a_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
                 counts = view.counts()[WATCH]
                 assert sum(counts.values()) > int(number)
                 assert counts.get("published", 0) >= int(number) + (stage == "published")
-                assert all(len(view.frames(WATCH, one.key)) == FRAMES for one in view.sequences())
+                published = view.sequences(WATCH, ["published"])
+                assert all(len(view.frames(WATCH, one.key)) == FRAMES for one in published)
                 if int(number) == 15:
                     break
         process.kill()

@@ -10,7 +10,7 @@ import pytest
 
 from nd2watch.errors import JournalError
 from nd2watch.journal import Heartbeat, Journal, JournalView, schema
-from tests.journal.samples import KEY, WATCH, event, frame, job, key_of, sequence
+from tests.journal.samples import KEY, WATCH, event, frame, key_of, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,6 @@ def journal(path: Path) -> Iterator[Journal]:
         journal.record_sequence(sequence(key=key_of(2), state="held"))
         journal.record_sequence(sequence(watch="other", state="published"))
         journal.record_frames(WATCH, KEY, [frame()])
-        journal.begin_job(job())
         journal.record_event(event(1))
         journal.record_event(event(2, watch="other"))
         journal.beat(BEAT)
@@ -45,7 +44,6 @@ def check(view: JournalView) -> None:
     assert view.counts() == {WATCH: {"converting": 1, "held": 2}, "other": {"published": 1}}
     assert [record.key for record in view.sequences()] == [KEY, key_of(1), key_of(2), KEY]
     assert view.frames(WATCH, KEY) == [frame()]
-    assert view.unfinished_jobs() == [job()]
     assert view.events(10) == [event(1), event(2, watch="other")]
     assert view.heartbeat() == BEAT
 

@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 
 from nd2watch.errors import JournalError
-from nd2watch.journal import (
-    FrameRecord,
-    Heartbeat,
-    JobRecord,
-    Journal,
-    JournalEvent,
-    SequenceRecord,
-)
+from nd2watch.journal import FrameRecord, Heartbeat, Journal, JournalEvent, SequenceRecord
 from tests.journal import samples
 
 if TYPE_CHECKING:
@@ -40,14 +33,6 @@ def test_frames_come_back_as_they_were(journal: Journal, record: FrameRecord) ->
     assert journal.frames(samples.WATCH, samples.KEY) == [record]
     journal.remove_frames([record.path])
     assert journal.frames(samples.WATCH, samples.KEY) == []
-
-
-@given(record=samples.jobs)
-def test_jobs_come_back_as_they_were(journal: Journal, record: JobRecord) -> None:
-    journal.begin_job(record)
-    assert journal.unfinished_jobs() == [record]
-    journal.end_job(record.output)
-    assert journal.unfinished_jobs() == []
 
 
 @given(record=samples.events)

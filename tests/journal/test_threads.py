@@ -28,8 +28,8 @@ def test_many_threads_use_one_journal(journal: Journal) -> None:
         journal.record_sequence(sequence(key=key_of(number)))
         for index in range(rounds):
             with journal.batch():
-                one = frame(1000 * number + index)
-                journal.record_frames(WATCH, key_of(number), [one])
+                some = [frame(1000 * number + each) for each in range(index + 1)]
+                journal.record_frames(WATCH, key_of(number), some)
                 found = len(journal.frames(WATCH, key_of(number)))
                 journal.record_sequence(sequence(key=key_of(number), found=found))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nd2watch.errors import JournalError
-from nd2watch.journal import Heartbeat, Journal, Step, schema
-from tests.journal.samples import KEY, WATCH, event, fill, frame, job, sequence, use
+from nd2watch.journal import Heartbeat, Journal, schema
+from tests.journal.samples import KEY, WATCH, event, fill, frame, sequence, use
 
 VERSION_1 = Path(__file__).parent / "data" / "version_1.sql"
 
@@ -39,9 +39,8 @@ def test_a_journal_of_version_1_is_read(path: Path) -> None:
             sequence(state="converting", found=2, expected=2, outputs=("/out/run.nd2",)),
             sequence(key=(("name", "\udcff"),), title="\udcff", state="held", missing=("t 2",)),
         ]
-        odd = frame(1, path="/data/\udcff.tif", inode=2**64 - 1, state="refused", reason="cut off")
+        odd = frame(1, path="/data/\udcff.tif", inode=2**64 - 1, state="double")
         assert journal.frames(WATCH, KEY) == [frame(), odd]
-        assert journal.unfinished_jobs() == [job(step=Step.PUBLISHING, digest="d1")]
         assert journal.events(5) == [event(3, sequence="run", reason="why")]
         beat = Heartbeat(pid=7, version="0.1", started=1.0, turned=2.0, text="idle")
         assert journal.heartbeat() == beat

@@ -5,17 +5,16 @@ from __future__ import annotations
 import itertools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nd2watch.journal import Journal, Step
-from tests.journal.samples import WATCH, event, frame, job, key_of, sequence
+from nd2watch.journal import Journal
+from tests.journal.samples import WATCH, event, frame, key_of, sequence
+
+if TYPE_CHECKING:
+    from nd2watch.journal import State
 
 FRAMES = 40
-STAGES = ("frames", "claimed", "publishing", "published")
-
-
-def output_of(number: int) -> str:
-    """Return where the ND2 file of a sequence goes."""
-    return f"/out/run_{number}.nd2"
+STAGES: tuple[State, ...] = ("collecting", "converting", "published")
 
 
 def write(path: Path, first: int) -> None:
@@ -27,27 +26,18 @@ def write(path: Path, first: int) -> None:
                 sys.stdout.write(f"{number} {stage}\n")
                 sys.stdout.flush()
             if number % 10 == 0:
-                journal.checkpoint()
+                journal._database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def record(journal: Journal, number: int, stage: str) -> None:
-    """Bring a sequence to its next stage."""
-    key, output = key_of(number), output_of(number)
-    if stage == "publishing":
-        journal.advance_job(output, Step.PUBLISHING, digest=f"d{number}")
-        return
+def record(journal: Journal, number: int, stage: State) -> None:
+    """Bring a sequence to its next stage, with the frames and the event that belong to it."""
+    key = key_of(number)
     with journal.batch():
-        if stage == "frames":
-            journal.record_sequence(sequence(key=key))
+        journal.record_sequence(sequence(key=key, state=stage))
+        if stage == "published":
             some = [frame(FRAMES * number + index) for index in range(FRAMES)]
             journal.record_frames(WATCH, key, some)
-        elif stage == "claimed":
-            journal.record_sequence(sequence(key=key, state="converting"))
-            journal.begin_job(job(key=key, output=output))
-        else:
-            journal.end_job(output)
-            journal.record_sequence(sequence(key=key, state="published"))
-            journal.record_event(event(number))
+        journal.record_event(event(number, event=stage))
 
 
 if __name__ == "__main__":

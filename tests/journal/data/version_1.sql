@@ -18,17 +18,17 @@ CREATE TABLE frame (
         p TEXT NOT NULL,
         z TEXT NOT NULL,
         c TEXT NOT NULL,
-        path BLOB NOT NULL UNIQUE,
+        path BLOB NOT NULL,
         size NOT NULL,
         mtime_ns NOT NULL,
         ctime_ns NOT NULL,
         inode NOT NULL,
         device NOT NULL,
         state TEXT NOT NULL,
-        reason TEXT NOT NULL
+        UNIQUE (path, sequence_id)
     );
-INSERT INTO "frame" VALUES(1,1,'0','','','',X'2F646174612F72756E2F696D675F3030303030302E746966',2048,1700000000000000000,1700000000000000001,5000,2049,'ready','');
-INSERT INTO "frame" VALUES(2,1,'1','','','',X'2F646174612FFF2E746966',2048,1700000000000000001,1700000000000000002,'18446744073709551615',2049,'refused','cut off');
+INSERT INTO "frame" VALUES(1,1,'0','','','',X'2F646174612F72756E2F696D675F3030303030302E746966',2048,1700000000000000000,1700000000000000001,5000,2049,'ready');
+INSERT INTO "frame" VALUES(2,1,'1','','','',X'2F646174612FFF2E746966',2048,1700000000000000001,1700000000000000002,'18446744073709551615',2049,'double');
 CREATE TABLE heartbeat (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         pid INTEGER NOT NULL,
@@ -38,16 +38,6 @@ CREATE TABLE heartbeat (
         text TEXT NOT NULL
     );
 INSERT INTO "heartbeat" VALUES(1,7,'0.1',1.0,2.0,'idle');
-CREATE TABLE job (
-        output BLOB PRIMARY KEY NOT NULL,
-        sequence_id INTEGER NOT NULL REFERENCES sequence (id) ON DELETE CASCADE,
-        temporary BLOB NOT NULL,
-        step INTEGER NOT NULL,
-        digest TEXT NOT NULL,
-        instance TEXT NOT NULL,
-        begun REAL NOT NULL
-    );
-INSERT INTO "job" VALUES(X'2F6F75742F72756E2E6E6432',1,X'2F6F75742F2E72756E2E6E64322E30612E746D70',6,'d1','0a',1001.0);
 CREATE TABLE sequence (
         id INTEGER PRIMARY KEY,
         watch TEXT NOT NULL,
@@ -70,8 +60,6 @@ INSERT INTO "sequence" VALUES(2,'scope','[["name","\udcff"]]',X'EDB3BF','c0ffee'
 CREATE UNIQUE INDEX frame_place ON frame (sequence_id, t, p, z, c) WHERE state = 'ready'
     ;
 CREATE INDEX frame_sequence ON frame (sequence_id)
-    ;
-CREATE INDEX job_sequence ON job (sequence_id)
     ;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('event',4);
