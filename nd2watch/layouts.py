@@ -19,6 +19,7 @@ from nd2watch.experiment import (
     compile_pattern,
     compile_regex,
 )
+from nd2watch.experiment.layout import LayoutFaults
 from nd2watch.nd2 import Channel, Picture, WellPlate, display_color
 
 if TYPE_CHECKING:
@@ -38,23 +39,26 @@ def layout_of(config: LayoutConfig, fault: Callable[[str, Nd2WatchError], None])
     config : LayoutConfig
         The configuration, with all that its preset gives.
     fault : callable
-        Called with the key and the error of each fault; there is no layout then.
+        Called with the key and the error of each fault; a layout is not to be used then.
     """
+    grammar = "regex" if config.regex else "pattern" if config.pattern else "names"
 
     def attempt(key: str, make: Callable[[], _Made]) -> _Made | None:
         try:
             return make()
+        except LayoutFaults as error:
+            for part, text in error.faults:
+                fault(grammar if part == "pattern" else part, LayoutError(text))
         except Nd2WatchError as error:
             fault(key, error)
-            return None
+        return None
 
-    grammar = "regex" if config.regex else "pattern" if config.pattern else "names"
     pattern = attempt(grammar, lambda: pattern_of(config))
     channels = attempt("axes.c", lambda: channels_of(config.axes.c))
-    sizes = attempt("axes", lambda: sizes_of(config.axes))
+    sizes = attempt("axes", lambda: sizes_of(config.axes)) if channels is not None else None
     times = attempt("times", lambda: TimeLabels(**_tuples(config.times.model_dump())))
     plate = attempt("plate", lambda: _plate(config.plate))
-    if pattern is None or channels is None or sizes is None or times is None:
+    if pattern is None or channels is None or sizes is None:
         return None
     grid = config.grid
     return attempt(
@@ -78,7 +82,7 @@ def layout_of(config: LayoutConfig, fault: Callable[[str, Nd2WatchError], None])
             wells=None if config.well is None else WellNames(**_tuples(config.well.model_dump())),
             plate=plate,
             channel_name=config.channel_name,
-            times=times,
+            times=times or TimeLabels(),
             site_grid=None if grid is None else SiteGrid(**grid.model_dump()),
             planes=_planes(config.axes),
             ragged_z=config.ragged_z,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from nd2watch.config.base import Axis, Count, Index, Positive, Strict, Text
+from nd2watch.config.base import Axis, Count, Finite, Index, Positive, Strict, Text
 
 Rule = Literal["counts", "marker", "sidecar", "next", "quiet"]
 
@@ -127,7 +127,7 @@ class GridConfig(Strict):
 
     columns: Count
     rows: Count
-    step_um: tuple[float, float]
+    step_um: tuple[Finite, Finite]
     order: Literal["rows", "columns", "serpentine-rows", "serpentine-columns"] = "rows"
 
 
@@ -269,5 +269,5 @@ class LayoutConfig(Strict):
     @model_validator(mode="after")
     def _one_grammar(self) -> LayoutConfig:
         if sum(map(bool, (self.pattern, self.regex, self.names))) != 1:
-            raise ValueError("give either preset, or pattern, or regex")
+            raise ValueError("give either preset, or pattern, or regex, or names")
         return self

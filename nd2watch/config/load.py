@@ -7,22 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from nd2watch.config.faults import fault_lines, key_of
 from nd2watch.config.layout import LayoutConfig
 from nd2watch.config.preset import PresetConfig
 from nd2watch.config.presets import built_in, completed, without_own
-from nd2watch.config.service import Config
+from nd2watch.config.service import Config, WatchConfig
 from nd2watch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from nd2watch.config.faults import Location
 
-def load_config(path: Path) -> Config:
+
+def load_config(
+    path: Path, further: Callable[[WatchConfig, str], Iterable[str]] = lambda watch, where: ()
+) -> Config:
     """Read and check a configuration file.
 
     Folders may begin with ``~``; relative ones start at the file's own folder. What a watch leaves
     out is that of its preset.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    further : callable
+        Gives further faults of a watch, at a key path, to be told with those of other sections.
 
     Raises
     ------
@@ -36,15 +48,16 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    faults: list[str] = []
+    faults: dict[Location, str] = {}
     whole = _with_presets(raw, faults)
+    lines = [f"{key_of(location)}.preset: {fault}" for location, fault in faults.items()]
     try:
         config = Config.model_validate(whole)
     except ValidationError as error:
-        found = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise faulty(path, [*faults, *found]) from error
+        lines += fault_lines(error, faults)
+        raise faulty(path, [*lines, *_further(whole, faults, further)]) from error
     if faults:
-        raise faulty(path, faults)
+        raise faulty(path, [*lines, *_further(whole, faults, further)])
     base = path.absolute().parent
     watches = [w.model_copy(update={"folder": _absolute(base, w.folder)}) for w in config.watch]
     output = config.output.model_copy(update={"folder": _absolute(base, config.output.folder)})
@@ -77,8 +90,7 @@ def layout_config(section: Mapping[str, Any]) -> LayoutConfig:
     try:
         return LayoutConfig.model_validate(completed(section, plain))
     except ValidationError as error:
-        faults = (f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        raise ConfigError("; ".join(faults)) from error
+        raise ConfigError("; ".join(fault_lines(error))) from error
 
 
 def preset_of(
@@ -94,28 +106,46 @@ def faulty(path: Path, faults: Iterable[str]) -> ConfigError:
     return ConfigError(f"{path} cannot be used:{lines}")
 
 
-def _with_presets(raw: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+def _further(
+    whole: Mapping[str, Any],
+    faults: Collection[Location],
+    further: Callable[[WatchConfig, str], Iterable[str]],
+) -> Iterator[str]:
+    """Yield the further faults of the watches that have no others."""
+    watches = whole.get("watch")
+    for number, section in enumerate(watches if isinstance(watches, list) else ()):
+        location = ("watch", number)
+        if location in faults:
+            continue
+        try:
+            watch = WatchConfig.model_validate(section)
+        except ValidationError:
+            continue
+        yield from further(watch, key_of(location))
+
+
+def _with_presets(raw: Mapping[str, Any], faults: dict[Location, str]) -> dict[str, Any]:
     """Return the file's content with each layout completed by its preset, or note why not."""
     own = _tables(raw.get("preset"))
     sections = {**built_in(), **own}
     plain = {name: without_own(section) for name, section in sections.items()}
 
-    def attempt(where: str, section: Any, known: Mapping[str, Mapping[str, Any]]) -> Any:
+    def attempt(at: Location, section: Any, known: Mapping[str, Mapping[str, Any]]) -> Any:
         try:
             return completed(section, known) if isinstance(section, dict) else section
         except ConfigError as error:
-            faults.append(f"{where}.preset: {error}")
+            faults[at] = str(error)
             return {key: value for key, value in section.items() if key != "preset"}
 
     watches = raw.get("watch")
     whole = dict(raw)
     if isinstance(watches, list):
         whole["watch"] = [
-            attempt(f"watch[{number}]", section, plain) for number, section in enumerate(watches)
+            attempt(("watch", number), section, plain) for number, section in enumerate(watches)
         ]
     if own:
         whole["preset"] = {
-            name: attempt(f"preset.{name}", section, {**sections, name: {}} | own)
+            name: attempt(("preset", name), section, {**sections, name: {}} | own)
             for name, section in own.items()
         }
     return whole
@@ -131,11 +161,3 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
 def _absolute(base: Path, folder: Path) -> Path:
     """Return a folder as an absolute path."""
     return base / folder.expanduser()
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    """Return the place of a fault as a key path, like ``watch[0].axes.t``."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.lstrip(".") or "the file"

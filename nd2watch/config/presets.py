@@ -58,12 +58,14 @@ def completed(section: Section, presets: Mapping[str, Section]) -> dict[str, Any
         If there is no such preset, or presets build on each other in a circle.
     """
     merged, passed = dict(section), list[str]()
-    while isinstance(name := merged.pop("preset", None), str):
+    while isinstance(name := merged.get("preset"), str):
         if name not in presets:
-            raise ConfigError(f"there is no preset {name!r}; there are {', '.join(presets)}")
+            which = f"{name!r}, on which {passed[-1]!r} builds" if passed else repr(name)
+            raise ConfigError(f"there is no preset {which}; there are {', '.join(presets)}")
         if name in passed:
-            raise ConfigError(f"the preset {name!r} builds on itself")
+            raise ConfigError(f"the preset {name!r} builds on itself; give it a name of its own")
         passed.append(name)
+        del merged["preset"]
         merged = _laid_over(presets[name], merged)
     if passed:
         merged["preset"] = passed[0]

@@ -18,7 +18,7 @@ from nd2watch.experiment.wells import WELL_FIELD
 from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import PurePath
 
     from nd2watch.experiment.site_grid import SiteGrid
@@ -34,6 +34,20 @@ RaggedZ = Literal["refuse", "replicate", "separate"]
 
 SequenceKey = tuple[tuple[str, str], ...]
 """Names and texts of the fields that tell one sequence from the next."""
+
+
+class LayoutFaults(LayoutError):
+    """Parts of a layout do not fit its pattern.
+
+    Attributes
+    ----------
+    faults : tuple of tuple of str
+        Each part, by the name that it has in configurations, and what is wrong with it.
+    """
+
+    def __init__(self, faults: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +185,8 @@ class Layout:
             tuple(f for f in self.all_fields_of(axis) if f not in self._key_fields) for axis in AXES
         )
         object.__setattr__(self, "_label_fields", labels)
-        _check_fields(self)
-        _check_sizes(self)
+        if faults := tuple(_faults(self)):
+            raise LayoutFaults(faults)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -320,39 +334,44 @@ def _check_axes(layout: Layout) -> None:
             raise LayoutError(f"{axis!r} is no axis; axes are t, p, z and c")
 
 
-def _check_fields(layout: Layout) -> None:
-    """Refuse fields that names do not have."""
+def _faults(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield what names some fields that names of files do not have, and why that is wrong."""
     known, source = layout.known_fields, layout.pattern.source
-    for axis, names in layout.axis_fields.items():
-        for name in set(names) - known:
-            raise LayoutError(f"the field {name!r} of axis {axis} is not in the pattern {source!r}")
-    for name in layout.wells.fields if layout.wells is not None else ():
-        if name not in known:
-            raise LayoutError(f"the field {name!r} of the well is not in the pattern {source!r}")
-    if layout.channel_name is not None and layout.channel_name not in known:
-        raise LayoutError(
-            f"the field {layout.channel_name!r} of the channel's name is not in the pattern"
-            f" {source!r}"
-        )
+    of_well = layout.wells.fields if layout.wells is not None else ()
+    of_channel = (layout.channel_name,) if layout.channel_name is not None else ()
+    named = {axis: ("fields", f"of axis {axis}", f) for axis, f in layout.axis_fields.items()}
+    named |= {"well": ("well", "of the well", of_well)}
+    named |= {"channel": ("channel_name", "of the channel's name", of_channel)}
+    for part, what, names in named.values():
+        for name in sorted(set(names) - known):
+            yield part, f"the field {name!r} {what} is not in the pattern {source!r}"
     choices = known - set(AXES) if layout.file_per == "plate" else known
     for name in layout.key_fields:
-        if name not in choices:
-            raise LayoutError(
-                f"the sequence field {name!r} is not in the pattern"
-                f" {source!r}; it has {', '.join(sorted(choices))}"
+        if name == WELL_FIELD and layout.file_per == "well" and name not in known:
+            yield "file_per", "names tell no well; name its fields in [well]"
+        elif name not in choices:
+            shown = ", ".join(sorted(choices))
+            yield (
+                "sequence",
+                f"the sequence field {name!r} is not in the pattern {source!r}; it has {shown}",
             )
     if not any(layout.all_fields_of(axis) for axis in AXES):
-        raise LayoutError(
+        yield (
+            "pattern",
             f"the pattern {source!r} names none of the axes t, p, z, c; write {{t}} where"
-            " the time index stands, or (?P<t>[0-9]+) in a regular expression"
+            " the time index stands, or (?P<t>[0-9]+) in a regular expression",
         )
+    yield from _size_faults(layout)
 
 
-def _check_sizes(layout: Layout) -> None:
-    """Refuse sizes of axes that names do not have."""
+def _size_faults(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with sizes of axes that names do not have."""
     for axis, size in layout.sizes.items():
         if axis not in (*layout.axes, layout.pages) and size.count != 1:
-            raise LayoutError(
-                f"axis {axis} is to have {size.count} {AXIS_NAMES[axis]}s, but the pattern"
-                f" {layout.pattern.source!r} has no field {{{axis}}}"
+            why = f"the pattern {layout.pattern.source!r} has no field {{{axis}}}"
+            if layout.all_fields_of(axis):
+                why = "each of them is a sequence of its own"
+            yield (
+                "axes",
+                f"axis {axis} is to have {size.count} {AXIS_NAMES[axis]}s, but {why}",
             )

@@ -94,7 +94,7 @@ def load_settings(path: Path) -> ServiceSettings:
     ConfigError
         If anything in it cannot be used; all faults are listed.
     """
-    config = load_config(path)
+    config = load_config(path, _faults_of)
     faults: list[str] = []
     watches: list[Watch] = []
     output = config.output.folder
@@ -121,6 +121,13 @@ def load_settings(path: Path) -> ServiceSettings:
         reserve_bytes=int(config.output.reserve_mb * 1e6),
         retention=config.retention,
     )
+
+
+def _faults_of(watch: WatchConfig, where: str) -> list[str]:
+    """Return the faults of a watch section that only show when its value is built."""
+    faults: list[str] = []
+    _build(watch, where, faults)
+    return faults
 
 
 def _build(watch: WatchConfig, where: str, faults: list[str]) -> Watch | None:

@@ -104,6 +104,11 @@ def test_an_axis_of_one_needs_no_field() -> None:
     assert Layout(pattern=PATTERN, sizes={"z": AxisSize(count=4)}).unsized_axes == ("t", "p", "c")
 
 
+def test_an_axis_that_tells_sequences_apart_has_no_size() -> None:
+    with pytest.raises(LayoutError, match="2 positions, but each of them is a sequence of its own"):
+        Layout(pattern=PATTERN, file_per="site", sizes={"p": AxisSize(count=2)})
+
+
 def test_sizes_do_not_follow_the_callers_dictionary() -> None:
     sizes = {"t": AxisSize(count=3)}
     value = Layout(pattern=PATTERN, sizes=sizes)
