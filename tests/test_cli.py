@@ -107,12 +107,76 @@ class TestConvert:
         assert lines[-1].endswith("3 more files")
 
 
+MEANT = """\
+[output]
+folder = "out"
+
+[[watch]]
+name = "plates"
+folder = "/data/plates"
+preset = "operetta"
+output = "{root}/{well}.nd2"
+axes = { t = 3, c = ["DAPI", "GFP"] }
+incomplete = { action = "trim", deadline_s = 900 }
+
+[[watch]]
+name = "films"
+folder = "/data/films"
+pattern = "{name}_t{t}.tif"
+pages = "z"
+complete = { rules = ["quiet", "marker"], need = "all", marker = "{name}.done", quiet_s = 30 }
+
+[[watch]]
+name = "one"
+folder = "/data/one"
+regex = '(?P<z>\\d+)\\.tif'
+sequence = []
+axes = { z = 5 }
+incomplete = { action = "fill" }
+"""
+
+SAID = """\
+plates: /data/plates
+  preset     operetta
+  names      as phenix
+  axes       t=3 c=2 (DAPI, GFP); p, z as sidecars tell, or as found
+  sequences  told apart by root, well; a file for each well
+  sidecars   operetta: Index.idx.xml, Index.xml, Index.ref.xml
+  complete   when all frames are there
+  incomplete after 900 s without a frame, its whole time points are converted
+  output     /out/{root}/{well}.nd2
+films: /data/films
+  names      {name}_t{t}.tif
+  axes       t as found; pages of a file are planes
+  sequences  told apart by folder, name
+  complete   when no frame came for 30 s, and the file {name}.done is there
+  incomplete reported after 600 s without a frame, and waited for
+  output     /out/{folder}_{name}.nd2
+one: /data/one
+  names      (?P<z>\\d+)\\.tif
+  axes       z=5
+  sequences  one, of all frames
+  complete   when all frames are there
+  incomplete after 600 s without a frame, converted with black planes
+  output     /out/{watch}.nd2
+"""
+
+
 class TestCheckConfig:
     """``nd2watch check-config``."""
 
     def test_accepts_the_example(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["check-config", str(ROOT / "config.example.toml")]) == 0
         assert "timelapse: /srv/incoming/timelapse" in capsys.readouterr().out
+
+    def test_says_what_a_watch_means(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "c.toml"
+        path.write_text(MEANT, encoding="utf-8")
+        assert main(["check-config", str(path)]) == 0
+        found = capsys.readouterr().out.replace(str(tmp_path), "")
+        assert found == SAID
 
     def test_lists_all_faults_with_their_keys(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

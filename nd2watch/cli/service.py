@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from nd2watch.cli.config_text import watch_lines
 from nd2watch.cli.terminal import say
 from nd2watch.clock import SystemClock
-from nd2watch.experiment import AXES
+from nd2watch.config import load_config
 from nd2watch.log import set_up_logging
 from nd2watch.service import Daemon, load_settings, serve
 
@@ -45,14 +46,10 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def check_config(options: argparse.Namespace) -> int:
     """Check a configuration and say what it means."""
     settings = load_settings(options.config)
-    for watch in settings.watches:
-        sizes = " ".join(
-            f"{axis}={watch.layout.sizes[axis].count}"
-            for axis in AXES
-            if axis in watch.layout.sizes
-        )
-        say(f"{watch.name}: {watch.root}: {watch.layout.pattern.source} with {sizes}")
-    say(f"output: {settings.output_folder}")
+    sections = load_config(options.config).watch
+    for watch, section in zip(settings.watches, sections, strict=True):
+        for line in watch_lines(watch, section.preset, settings):
+            say(line)
     return 0
 
 
