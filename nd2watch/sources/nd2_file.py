@@ -15,7 +15,8 @@ from nd2watch.nd2.chunk_file import ChunkFile
 from nd2watch.nd2.spec import CHUNK_MAGIC
 from nd2watch.nd2.tolerant_reader import TolerantReader
 from nd2watch.sources.base import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo
-from nd2watch.sources.files import check_not_replaced, check_start
+from nd2watch.sources.declared import check_declared
+from nd2watch.sources.files import check_not_replaced, check_start, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Nd2Source:
         self._reader = _open_reader(path)
         try:
             check_not_replaced(path, file)
+            check_declared(path, self._reader.attributes.frame_size, key_of(file).size)
             self.info = _read_info(path, self._reader)
         except BaseException:
             self._reader.close()

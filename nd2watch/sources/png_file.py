@@ -8,6 +8,7 @@ that are known to be sound.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
 
 START: Final = b"\x89PNG\r\n\x1a\n"
 PALETTE: Final = 3
-_SAMPLES: Final = {0: 1, 2: 3, PALETTE: 1, 4: 2, 6: 4}
+SAMPLES: Final = {0: 1, 2: 3, PALETTE: 1, 4: 2, 6: 4}
 """Samples of a pixel by colour type."""
 
 _BITS: Final = {0: (1, 2, 4, 8, 16), PALETTE: (1, 2, 4, 8), **dict.fromkeys((2, 4, 6), (8, 16))}
 _HEAD: Final = struct.Struct(">2I5B")
 _CHUNK: Final = struct.Struct(">I4s")
 _CRITICAL: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_ANIMATION: Final = b"acTL"
+_WITHOUT_TEXT: Final = (*_CRITICAL, b"gAMA", b"cHRM", b"pHYs", b"sRGB")
 _LONGEST_CHUNK: Final = 1 << 30
 _WHOLE: Final = ((0, 0, 1, 1),)
 _INTERLACED: Final = (
@@ -104,7 +107,7 @@ class _Pass:
     @property
     def row_size(self) -> int:
         """Bytes of a row, with that of its filter."""
-        return 1 + -(-self.width * self.head.bits * _SAMPLES[self.head.color] // 8)
+        return 1 + -(-self.width * self.head.bits * SAMPLES[self.head.color] // 8)
 
     def decoded(self, rows: bytes, colors: tuple[Chunk, ...]) -> npt.NDArray[Any]:
         """Return its pixels."""
@@ -119,13 +122,13 @@ class _Pass:
         return pixels
 
 
-def read_head(path: Path, file: BinaryIO) -> PngHead:
-    """Return what the first chunk says; the file is left behind it.
+def read_head(file: BinaryIO) -> PngHead:
+    """Return what the first chunk says, which may be an unknown colour type.
+
+    The file is left behind it.
 
     Raises
     ------
-    FrameUnreadable
-        If the colour type is unknown.
     ValueError
         If it is damaged.
     """
@@ -136,9 +139,7 @@ def read_head(path: Path, file: BinaryIO) -> PngHead:
     expected = zlib.crc32(kind + content).to_bytes(4, "big")
     if (length, kind) != (_HEAD.size, b"IHDR") or checksum != expected:
         raise ValueError("no valid IHDR chunk")
-    if color not in _SAMPLES:
-        raise FrameUnreadable(f"{path} is of the unknown PNG colour type {color}", path)
-    if bits not in _BITS[color] or any(methods) or interlacing > 1:
+    if bits not in _BITS.get(color, (bits,)) or any(methods) or interlacing > 1:
         raise ValueError("its IHDR chunk is not of PNG")
     return PngHead(
         width=width, height=height, bits=bits, color=color, is_interlaced=bool(interlacing)
@@ -168,7 +169,9 @@ def decode_png(path: Path, data: bytes, head: PngHead) -> npt.NDArray[Any]:
     Exception
         If it is damaged.
     """
-    found = _critical_chunks(path, data)
+    found = _chunks(data)
+    if _ANIMATION in found:
+        raise FrameUnreadable(f"{path} is an animation; save its images one by one", path)
     colors = tuple(_colors(head, b"".join(found[b"PLTE"]), b"".join(found[b"tRNS"])))
     parts = _rows(head, b"".join(found.pop(b"IDAT")))
     if not head.is_interlaced:
@@ -180,23 +183,38 @@ def decode_png(path: Path, data: bytes, head: PngHead) -> npt.NDArray[Any]:
     return pixels
 
 
-def _critical_chunks(path: Path, data: bytes) -> dict[bytes, list[bytes]]:
-    """Return the chunks that the pixels need, by kind; damage and animations are refused."""
+def check_png(data: bytes) -> PngHead:
+    """Return what the first chunk of a PNG file says, all of which libpng decodes without a word.
+
+    Raises
+    ------
+    Exception
+        If that is not so: it is damaged, interlaced, or has texts.
+    """
+    head = read_head(io.BytesIO(data))
+    found = _chunks(data)
+    if head.is_interlaced or not found.keys() <= set(_WITHOUT_TEXT):
+        raise ValueError("PNG in another file that is interlaced or has texts is not read")
+    tuple(_colors(head, b"".join(found[b"PLTE"]), b"".join(found[b"tRNS"])))
+    _rows(head, b"".join(found[b"IDAT"]))
+    return head
+
+
+def _chunks(data: bytes) -> dict[bytes, list[bytes]]:
+    """Return the chunks up to the end by kind; of records the kind alone, of which none matters."""
     at, view = len(START), memoryview(data)
     found: dict[bytes, list[bytes]] = {kind: [] for kind in _CRITICAL}
     while not found[b"IEND"]:
         length, kind = _CHUNK.unpack_from(data, at)
         end = at + _CHUNK.size + length
         (checksum,) = struct.unpack_from(">I", data, end)
-        if kind == b"acTL":
-            raise FrameUnreadable(f"{path} is an animation; save its images one by one", path)
         is_record = kind.isalpha() and kind[:1].islower()
         if not is_record and checksum != zlib.crc32(view[at + 4 : end]):
             raise ValueError(f"the checksum of its {kind!r} chunk is wrong")
         if not is_record and kind not in found:
             raise ValueError(f"its {kind!r} chunk is unknown")
-        if kind in found:
-            found[kind].append(data[at + _CHUNK.size : end])
+        content = data[at + _CHUNK.size : end] if kind in _CRITICAL else b""
+        found.setdefault(kind, []).append(content)
         at = end + 4
     if not found[b"IDAT"]:
         raise ValueError("it has no pixel data")

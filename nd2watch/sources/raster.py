@@ -17,7 +17,7 @@ from nd2watch.sources.base import PlaneInfo, SourceInfo
 from nd2watch.sources.declared import check_declared
 from nd2watch.sources.files import check_start, key_of
 from nd2watch.sources.jpeg_file import EXIF, JpegHead, check_scans, head_of, segments
-from nd2watch.sources.png_file import PALETTE, START, decode_png, read_head
+from nd2watch.sources.png_file import PALETTE, SAMPLES, START, decode_png, read_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,9 @@ class PngSource:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         size = key_of(file).size
         check_start(path, file, "PNG", START)
-        self._head = head = read_head(path, file)
+        self._head = head = read_head(file)
+        if head.color not in SAMPLES:
+            raise FrameUnreadable(f"{path} is of the unknown PNG colour type {head.color}", path)
         is_low = head.color == _GRAY and head.bits < 8
         self.info = SourceInfo(
             height=head.height,

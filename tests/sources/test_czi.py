@@ -260,7 +260,7 @@ REFUSED = {
     "no tiles": ([], "no image at full resolution"),
     "tiles far apart": (
         [Tile(pixels=GRAY, left=x, point={"M": x % 7}) for x in (0, 2**30)],
-        "planes of 1073741856 x 24 pixels, but",
+        "declares 51539609088 bytes of pixels",
     ),
 }
 

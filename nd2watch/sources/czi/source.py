@@ -16,6 +16,7 @@ from nd2watch.sources.czi.blocks import Block, arrange
 from nd2watch.sources.czi.metadata import Document, Scene, Tags, read_document, read_tags
 from nd2watch.sources.czi.pixels import COMPRESSIONS, PLAIN, decode_tile
 from nd2watch.sources.czi.segments import Segments, in_parts
+from nd2watch.sources.declared import check_declared
 from nd2watch.sources.records import unless_damaged
 from nd2watch.sources.values import finite
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from nd2watch.sources.czi.segments import SubblockParts
 
     Stage = tuple[float, float, float | None]
-
-_LARGEST_RATIO: Final = 2**16
-"""A plane that is larger than the whole file by more than this is not believed."""
 
 _TAIL: Final = 4096
 _LATEST_S: Final = 30000.0
@@ -80,13 +78,8 @@ class CziSource:
     def _check_sizes(self, path: Path) -> None:
         """Refuse planes of an absurd size, and a file that ends before its last tile does."""
         grid = self._grid
-        size = grid.height * grid.width * grid.dtype.itemsize
-        if size > _LARGEST_RATIO * self._segments.size:
-            raise FrameUnreadable(
-                f"{path} declares planes of {grid.width} x {grid.height} pixels, but has"
-                f" {self._segments.size} bytes; it is damaged",
-                path,
-            )
+        samples = grid.height * grid.width * (3 if grid.rgb else 1)
+        check_declared(path, samples * grid.dtype.itemsize, self._segments.size)
         tiles = (tile for tiles in grid.planes for tile in tiles)
         self._last = max(tiles, key=lambda tile: tile.position)
         self._parts(self._last)

@@ -20,6 +20,10 @@ _BIG: Final = 43
 _MOST_TAGS: Final = 4096
 _FAX: Final = (2, 3, 4)
 _LONGEST_VALUE: Final = 1 << 28
+_SPARE: Final = 1 << 25
+_READINGS: Final = 4
+"""Values of tags may have so many times the bytes of the file, and the spare ones, together."""
+
 _LETTERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 """Types of whole numbers, as `struct` calls them."""
 
@@ -134,6 +138,7 @@ class Directories:
         self._known: dict[tuple[object, ...], int] = {}
         self._is_lsm = False
         self._last = (0, 0)
+        self._left = _READINGS * size + _SPARE
         self._follow(int.from_bytes(header[8:16] if big else header[4:8], self._order))
 
     def __len__(self) -> int:
@@ -278,6 +283,11 @@ class Directories:
             return value[:length]
         if length > _LONGEST_VALUE:
             raise self._damage(f"tag {code} has {count} values")
+        self._left -= length
+        if self._left < 0:
+            raise FrameUnreadable(
+                f"{self._path} is damaged: values of its tags lie in each other", self._path
+            )
         return self._read(int.from_bytes(value, self._order), length)
 
     def _read(self, offset: int, length: int) -> bytes:

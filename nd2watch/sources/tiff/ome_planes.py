@@ -21,6 +21,8 @@ NONE: Final = 1 << 40
 
 _ORDER: Final = "XYCZT"
 _DIGITS: Final = 10
+_MOST_CHANNELS: Final = 1 << 16
+_MOST_IN_ALL: Final = 1 << 20
 _ACCESSORIES: Final = ("label", "label image", "macro", "macro image", "thumbnail", "overview")
 _THIS_FILE: Final = ("", "")
 
@@ -89,6 +91,11 @@ def images_of(root: Element, name: str, page_count: int) -> tuple[Image, ...]:
         Name of the file, without folder.
     page_count : int
         Its pages.
+
+    Raises
+    ------
+    ValueError
+        If they have more channels together than can be.
     """
     blocks = [
         (element, pixels, list(children(pixels, "TiffData")))
@@ -99,8 +106,12 @@ def images_of(root: Element, name: str, page_count: int) -> tuple[Image, ...]:
     ours = _names_of_file(root, name, (data for *_, every in blocks for data in every))
     images = []
     left = page_count  # a page holds one plane, however many are listed
+    channels_left = _MOST_IN_ALL
     for element, pixels, every in blocks:
         samples = _samples(pixels)
+        channels_left -= len(samples)
+        if channels_left < 0:
+            raise ValueError("the images have more channels than can be")
         channels = channel_numbers(samples, {whole(data, "FirstC", 0) for data in every})
         listed = chain.from_iterable(
             _places(pixels, channels, data, page_count) for data in every if _file_of(data) in ours
@@ -175,7 +186,7 @@ def _samples(pixels: Element) -> tuple[int, ...]:
     if sum(samples) == size:
         return tuple(samples)
     common = Counter(samples).most_common(1)[0][0] if samples else 1
-    return (common,) * max(len(samples), min(size // common, 1 << 16), 1)
+    return (common,) * max(len(samples), min(size // common, _MOST_CHANNELS), 1)
 
 
 def _file_of(data: Element) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 import tifffile
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable
+from nd2watch.sources.declared import check_declared
 from nd2watch.sources.tiff.directories import NO_COMPRESSION, Directories
 from nd2watch.sources.tiff.pixels import (
     RGB_SAMPLES,
@@ -17,9 +18,11 @@ from nd2watch.sources.tiff.pixels import (
     has_alpha,
     read_slab,
     refuse_transparent,
+    segment_bytes,
     segment_counts,
 )
 from nd2watch.sources.tiff.planes import Grid, grid_of_sizes
+from nd2watch.sources.tiff.segments import check_segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +31,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-_DENSEST: Final = 1 << 16
-"""Bytes of pixels for one byte of compressed data that are believed."""
-
 _TAIL: Final = 4096
+_MOST_IMAGES: Final = 1 << 16
+_SMALLEST_IMAGE: Final = 64
+"""Bytes of an image on an average, where there are more."""
 
 
 class Pages:
@@ -156,13 +159,20 @@ class Pages:
                 self.path,
             )
         self._refuse_end(page.dataoffsets[0] + count * page.nbytes)
+        if count > max(_MOST_IMAGES, self._size // _SMALLEST_IMAGE):
+            raise FrameUnreadable(
+                f"{self.path} announces {count} images of {page.nbytes} bytes, more than can be",
+                self.path,
+            )
         self._unrolled = True
         return grid_of_sizes(axes, np.arange(count))
 
     def find(self, number: int) -> tifffile.TiffPage | tifffile.TiffFrame:
         """Return a page that can be read; what tifffile logs of its tags is no matter then."""
         if self._found is None or self._found[0] != number:
-            self._found = (number, self._find(number))
+            page = self._find(number)
+            check_segments(self.path, page, self._keyframe(self._kind(number)))
+            self._found = (number, page)
         return self._found[1]
 
     def read(self, number: int, part: int) -> npt.NDArray[Any]:
@@ -289,8 +299,8 @@ class Pages:
             raise self._damage(f"page {layout.first} lists only {listed} pieces of its pixel data")
         if page.is_contiguous:
             self._refuse_end(self._directories.latest[kind] + page.nbytes)
-        if page.nbytes > self._size * _DENSEST:
-            raise self._damage(f"page {layout.first} has more pixels than its data can hold")
+        stored = min(self._size, sum(page.databytecounts))
+        check_declared(self.path, max(page.nbytes, segment_bytes(page)), stored)
 
     def _refuse_lost_tags(self, page: tifffile.TiffPage) -> None:
         """Refuse a page of which tags that say how it is stored were not read."""

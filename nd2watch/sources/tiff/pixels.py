@@ -147,6 +147,17 @@ def segment_counts(page: tifffile.TiffPage) -> tuple[int, int, int]:
     return separate, math.ceil(depth / page.tiledepth), plane
 
 
+def segment_bytes(page: tifffile.TiffPage) -> int:
+    """Return the bytes that a strip or tile of a page takes when it is decoded."""
+    if page.dtype is None:
+        return 0
+    samples = 1 if page.shaped[0] > 1 else page.samplesperpixel
+    width, rows, depth = page.imagewidth, min(page.rowsperstrip, page.imagelength), 1
+    if page.is_tiled:
+        width, rows, depth = page.tilewidth, page.tilelength, page.tiledepth
+    return width * rows * depth * samples * page.dtype.itemsize
+
+
 def read_slab(
     page: tifffile.TiffPage | tifffile.TiffFrame,
     keyframe: tifffile.TiffPage,

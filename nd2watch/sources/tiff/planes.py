@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nd2watch.sources.tiff.pixels import PageFormat
 
 _MOST_PLANES: Final = 1 << 24
+_MOST_IN_PAGE: Final = 1 << 16
 _FIRST: Final = np.zeros(1, np.int64)
 
 
@@ -128,7 +129,7 @@ def planes_of(path: Path, grid: Grid, layout: PageFormat) -> Planes:
         If they are too many to be true.
     """
     parts = layout.depth * layout.samples
-    if grid.pages.size * parts > _MOST_PLANES:
+    if grid.pages.size * parts > _MOST_PLANES or parts > _MOST_IN_PAGE:
         raise FrameUnreadable(
             f"{path} announces {grid.pages.size * parts} planes, more than can be;"
             " save it anew with the program that wrote it",
