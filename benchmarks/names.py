@@ -42,9 +42,8 @@ def main() -> None:
     print(f"{options.names} names")
     for preset_name, preset in built_in_presets().items():
         for form in preset.names if preset_name in (options.presets or [preset_name]) else ():
-            names = names_of(preset_name, form, options.names)
-            seconds = seconds_of(preset_name, names)
-            print(f"{preset_name:20}{form:17}{seconds:6.2f} s  {names[-1][-70:]}")
+            seconds = seconds_of(preset_name, names_of(preset_name, form, options.names))
+            print(f"{preset_name:20}{form:17}{seconds:6.2f} s")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a command needed: seconds, and MiB of memory at its peak.
+    """What a command needed: seconds, those of the processor, and MiB of memory at its peak.
 
     The peak is at least that of this script, from which the command is forked.
     """
 
     seconds: float
+    processor_s: float
     peak_mib: float
 
 
@@ -35,4 +36,4 @@ def measure(*command: str | Path) -> Run:
     if status != 0:
         raise SystemExit(f"{command[0]} failed")
     kib = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Run(seconds=seconds, peak_mib=kib / 1024)
+    return Run(seconds=seconds, processor_s=usage.ru_utime + usage.ru_stime, peak_mib=kib / 1024)
