@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nd2watch import host
-from nd2watch.cli import conversion, files, layouts, sequences, service, simulation
+from nd2watch.cli import control, conversion, files, layouts, sequences, service, simulation
 from nd2watch.cli.terminal import say
 from nd2watch.errors import Nd2WatchError
 from nd2watch.tools.messages import INTERRUPTED, PIPE_CLOSED
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 failed, 2 wrong usage, 75 try again later, 78 faulty configuration,
-        141 the reader of the output has gone.
+        Exit status: 0 done, 1 failed, 2 wrong usage, 69 the service is not there or refuses, 74 no
+        journal, 75 try again later, 78 faulty configuration, 141 the reader of the output has gone.
     """
     words = sys.argv[1:] if arguments is None else arguments
     if words and words[0] in sequences.COMMANDS:
@@ -66,7 +66,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nd2watch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (service, layouts, conversion):
+    for group in (service, control, layouts, conversion):
         for name, (add, purpose) in group.COMMANDS.items():
             add(commands.add_parser(name, help=purpose))
     for name, (_, purpose) in sequences.COMMANDS.items():

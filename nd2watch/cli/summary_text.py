@@ -42,23 +42,23 @@ def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
         yield "missing", [f"{_many(len(frames['missing']), 'frame')}: {shown}"]
     for loop in summary["loops"]:
         yield f"loop {loop['axis']}", _LOOPS[loop["axis"]](loop)
-    yield "channels", _table([_channel(channel) for channel in summary["channels"]])
+    yield "channels", table([_channel(channel) for channel in summary["channels"]])
     if optics := _optics(summary["optics"]):
         yield "optics", [optics]
     yield "pixel size", [_um(summary["calibration"]["pixel_size_um"])]
     if time := list(_time(summary["time"])):
         yield "time", time
     if summary["columns"]:
-        yield "columns", _table([_column(c, frames["count"]) for c in summary["columns"]])
+        yield "columns", table([_column(c, frames["count"]) for c in summary["columns"]])
     for name, text in summary["text"].items():
         if text != summary["optics"]["objective_name"]:
             yield name.replace("_", " "), [line.expandtabs(4) for line in _filled(text)]
     if summary["wells"]:
         yield "wells", [_wells(summary["wells"])]
     if summary["rois"]:
-        yield "ROIs", _table([_roi(roi) for roi in summary["rois"]])
+        yield "ROIs", table([_roi(roi) for roi in summary["rois"]])
     if summary["masks"]:
-        yield "masks", _table([_mask(layer) for layer in summary["masks"]])
+        yield "masks", table([_mask(layer) for layer in summary["masks"]])
     if summary["pyramid"]:
         yield "pyramid", [f"levels up to {', '.join(map(str, summary['pyramid']))} pixels"]
     if summary["provenance"]:
@@ -93,7 +93,7 @@ def _positions(loop: dict[str, Any]) -> list[str]:
         stage = [f"{axis} {_number(place[f'{axis}_um'])}" for axis in "xyz"]
         pfs = [] if place["pfs_offset"] is None else [f"PFS {_number(place['pfs_offset'])}"]
         rows.append([f"{number}", place["name"], *stage, "um", *pfs])
-    return [_many(loop["count"], "position"), *_table(rows)]
+    return [_many(loop["count"], "position"), *table(rows)]
 
 
 def _stack(loop: dict[str, Any]) -> list[str]:
@@ -193,8 +193,14 @@ def _filled(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns."""
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with aligned columns.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The cells of each row; cells at the end may be left out.
+    """
     count = max(len(row) for row in rows)
     filled = [[*row, *[""] * (count - len(row))] for row in rows]
     widths = [max(map(len, column)) for column in zip(*filled, strict=True)]

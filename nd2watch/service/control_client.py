@@ -17,7 +17,7 @@ _CONNECT_S: Final = 5.0
 _ANSWER_S: Final = 30.0
 
 
-def ask(state_folder: Path, request: str, **fields: Any) -> Any:
+def ask(state_folder: Path, request: str, *, seconds: float = _ANSWER_S, **fields: Any) -> Any:
     """Return what the service of a state folder answers.
 
     Parameters
@@ -26,6 +26,8 @@ def ask(state_folder: Path, request: str, **fields: Any) -> Any:
         Where it keeps its journal.
     request : str
         Kind of the request, such as "status".
+    seconds : float, default 30
+        How long to wait for the answer, s.
     **fields
         What the request needs.
 
@@ -42,7 +44,7 @@ def ask(state_folder: Path, request: str, **fields: Any) -> Any:
         with _connected(address) as channel:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it tells why
                 channel.sendall(encode(message))
-            answer = decode(receive_line(channel, _ANSWER_S))
+            answer = decode(receive_line(channel, seconds))
     except TimeoutError as error:
         raise ServiceUnreachable(
             "the service does not answer in time; its process may hang"

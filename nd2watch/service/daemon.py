@@ -21,7 +21,7 @@ from nd2watch.service.last_errors import LastErrors
 from nd2watch.service.notify import Notifier
 from nd2watch.service.retention import tidy
 from nd2watch.service.schedule import JobScheduler
-from nd2watch.service.state_folder import socket_folder_of
+from nd2watch.service.state_folder import JOURNAL, socket_folder_of
 from nd2watch.service.watch_thread import WatchThread
 from nd2watch.version import __version__
 
@@ -39,7 +39,6 @@ _TURN_S: Final = 1.0
 _BEAT_S: Final = 10.0
 """Time between signs of life in the journal, which are on the disk each time."""
 
-_JOURNAL: Final = "journal.db"
 _STALLED_S: Final = 60.0
 """A folder whose thread has not come round for so long is told to be stalled."""
 
@@ -130,7 +129,7 @@ class Daemon:
 
     def _open_journal(self) -> Journal:
         """Return the journal; one that is damaged is moved aside, which costs a scan."""
-        journal = Journal(self._settings.state_folder / _JOURNAL)
+        journal = Journal(self._settings.state_folder / JOURNAL)
         if journal.set_aside is not None:
             self._log.error("journal_damaged", path=journal.path, moved_to=journal.set_aside)
         return journal

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
+from nd2watch.errors import ConfigError
+from nd2watch.service.protocol import Address
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+JOURNAL: Final = "journal.db"
+
+SYSTEM: Final = Path("/var/lib/nd2watch")
+"""Folder that systemd gives to ``nd2watch.service``."""
 
 
 def state_folder_of(
@@ -36,11 +45,6 @@ def state_folder_of(
         return stated
     if given:
         return Path(given)
-    return _user_folder(config)
-
-
-def _user_folder(config: Path) -> Path:
-    """Return the folder of the user for the service of a configuration."""
     digest = hashlib.sha256(os.fsencode(config.resolve())).hexdigest()[:12]
     return Path(platformdirs.user_state_path("nd2watch", appauthor=False)) / digest
 
@@ -60,3 +64,51 @@ def socket_folder_of(state_folder: Path, environment: Mapping[str, str] | None =
     environment = os.environ if environment is None else environment
     given = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
     return Path(given) if given else state_folder
+
+
+def state_folder_seen(config: Path, environment: Mapping[str, str] | None = None) -> Path:
+    """Return the state folder of the service of a configuration as a command can find it.
+
+    The command is not told what systemd told the service, which has left its address there. Of
+    the configuration only what it says of the folder needs to be valid: a service may be running
+    with the one before.
+
+    Parameters
+    ----------
+    config : Path
+        The configuration file.
+    environment : mapping, optional
+        That of the process when omitted.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or is no TOML.
+    """
+    stated = _stated(config)
+    folder = state_folder_of(config, stated, environment)
+    if stated is None and not _serves(folder, config) and _serves(SYSTEM, config):
+        return SYSTEM
+    return folder
+
+
+def _stated(config: Path) -> Path | None:
+    """Return the state folder that a configuration states."""
+    try:
+        raw = tomllib.loads(config.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{config} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{config} is not valid TOML: {error}") from error
+    service = raw.get("service")
+    told = service.get("state_folder") if isinstance(service, dict) else None
+    return config.absolute().parent / Path(told).expanduser() if isinstance(told, str) else None
+
+
+def _serves(state_folder: Path, config: Path) -> bool:
+    """Return whether the last service of a state folder had a configuration."""
+    try:
+        address = Address.of_folder(state_folder)
+    except OSError:  # it may be: opening its journal tells who may read it
+        return True
+    return address is not None and address.config == str(config.resolve())

@@ -1,0 +1,76 @@
+"""Whether a service is healthy, by what it tells of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_TURN_S: Final = 30.0
+"""A main loop that has not turned for so long hangs; it turns every second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a service is.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        What keeps it from its work, and may be mended by a restart or a person.
+    warnings : tuple of str
+        What a person may want to know; a share that is away does not make a service ill.
+    """
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+
+def health_of(status: Mapping[str, Any]) -> Health:
+    """Return how a service is.
+
+    Parameters
+    ----------
+    status : mapping
+        As `nd2watch.service.status.status_of` gives it.
+    """
+    return Health(problems=tuple(_problems(status)), warnings=tuple(_warnings(status)))
+
+
+def _problems(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what keeps a service from its work."""
+    if status["turned_s_ago"] > _TURN_S:
+        yield f"the main loop has not turned for {status['turned_s_ago']:.0f} s"
+    if status["journal"]["blocked"]:
+        yield f"the journal {status['journal']['path']} cannot be written"
+    if status["phase"] != "running":  # its parts come and go now
+        return
+    if not status["scheduler_alive"]:
+        yield "the scheduler does not run"
+    for watch in status["watches"]:
+        if watch["ended"]:
+            yield f"{watch['name']}: nothing follows its folder any more"
+        elif not watch["observing"]:
+            yield f"{watch['name']}: changes of its folder are not observed any more"
+
+
+def _warnings(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person may want to know."""
+    output, reload = status["output"], status["reload"]
+    if reload is not None and reload["reason"]:
+        yield f"the last reload failed, the former configuration stays: {reload['reason']}"
+    if output["free_bytes"] is None:
+        yield f"{output['folder']}: how much space is free there is not known"
+    elif output["free_bytes"] <= output["reserve_bytes"]:
+        yield f"{output['folder']}: {output['free_bytes'] / 1e6:.0f} MB are free, no more ND2 files"
+    for watch in status["watches"]:
+        for state in ("unavailable", "stalled"):
+            if watch[state] is not None:
+                yield f"{watch['name']}: {watch['folder']} is {state}: {watch[state]['reason']}"
