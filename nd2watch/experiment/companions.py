@@ -89,6 +89,8 @@ class Companions:
     def read(self, path: Path) -> FileKey:
         """Read a sidecar that has come to rest, and return its identity.
 
+        What it told before counts until it tells something else: it may be written just now.
+
         Raises
         ------
         SidecarError
@@ -98,7 +100,6 @@ class Companions:
         """
         if self.sidecars is None:
             raise ValueError("there are no sidecars here")
-        self._read.pop(path, None)
         self.version += 1
         sidecar, key = read_sidecar(path, self.sidecars.kind)
         self._read[path] = sidecar.below(_relative(path.parent, self.root))

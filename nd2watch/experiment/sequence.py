@@ -222,16 +222,17 @@ class ImageSequence:
         """Return how many labels each axis (t, p, z, c) is expected to have."""
         if self._listed is not None:
             return tuple(map(len, self.labels()))
-        return tuple(
-            (planned_size(self, axis) or 1)
-            if axis in self.layout.sizes and axis in self.layout.axes
-            else max(planned_size(self, axis) or 1, self.seen(axis))
-            for axis in AXES
-        )
+        return tuple(map(self._size, AXES))
+
+    def _size(self, axis: str) -> int:
+        """Return how many labels an axis is expected to have, where no list tells that."""
+        planned = planned_size(self, axis) or 1
+        is_stated = axis in self.layout.sizes and axis in self.layout.axes
+        return planned if is_stated else max(planned, self.seen(axis))
 
     def planes(self, channel: str) -> int:
         """Return how many files the Z planes of a channel are, by its label."""
-        full = self.sizes()[_Z]
+        full = self._size("z") if self._listed is None else len(self.labels()[_Z])
         stated = planned_planes(self, channel)
         if stated is not None and "z" in self.layout.axes:
             return min(stated, full)
@@ -275,6 +276,14 @@ class ImageSequence:
         """Whether it is known how many frames there will be."""
         axes = self.layout.axes
         return self._listed is not None or all(planned_size(self, axis) for axis in axes)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether an unfinished sidecar tells of single frames, but not of all that are there."""
+        told = self.told.frames if self.told.is_closed is False else {}
+        return bool(told) and any(
+            relative_path(self, frame) not in told for frame in self.frames.values()
+        )
 
     @property
     def is_complete(self) -> bool:

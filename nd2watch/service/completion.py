@@ -23,8 +23,9 @@ class Completion:
     Attributes
     ----------
     rules : tuple of str
-        "counts": all frames are there that are asked for; "marker", "sidecar", "next", "quiet":
-        nothing more will come, so that a grid without holes is complete.
+        "counts": all frames are there that are asked for, and a sidecar that tells of single
+        frames knows them; "marker", "sidecar", "next", "quiet": nothing more will come, so that a
+        grid without holes is complete.
     needs_all : bool
         All of the rules have to hold; else one is enough.
     marker : str
@@ -69,7 +70,8 @@ class Completion:
     def _holds(self, rule: Rule, collection: Collection, now: float) -> bool:
         """Return whether one rule holds."""
         if rule == "counts":
-            return collection.sequence.is_sized and collection.is_whole
+            sequence = collection.sequence
+            return sequence.is_sized and collection.is_whole and not sequence.is_ahead
         if collection.is_awaited:
             return False
         if rule == "marker":

@@ -193,19 +193,24 @@ class TestReading:
         assert value.told([first, second]).sizes["t"] == 3
         assert value.told([]) == Sidecar()
 
-    def test_one_that_goes_or_breaks_tells_nothing_more(self, tmp_path: Path) -> None:
+    def test_one_that_goes_tells_nothing_more(self, tmp_path: Path) -> None:
         value = companions(tmp_path, "*.txt")
         (path,) = found(tmp_path, value, "a.txt")
         path.write_text(metadata(3))
         value.read(path)
         value.lost(path)
         assert value.told([path]) == Sidecar()
-        value.found(path)
+
+    def test_one_that_is_cut_short_tells_what_it_told_before(self, tmp_path: Path) -> None:
+        value = companions(tmp_path, "*.txt")
+        (path,) = found(tmp_path, value, "a.txt")
+        path.write_text(metadata(3))
         value.read(path)
+        before = value.told([path])
         path.write_text("]")
         with pytest.raises(SidecarError):
             value.read(path)
-        assert value.told([path]) == Sidecar()
+        assert value.told([path]) == before != Sidecar()
 
     def test_without_sidecars_there_is_nothing_to_read(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no sidecars"):

@@ -14,6 +14,7 @@ from tests.frames import acquisition, write
 from tests.service.fakes import SETTLE_S, Bench
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from nd2watch.service.completion import Rule
@@ -40,6 +41,12 @@ def extents(bench: Bench) -> list[str]:
 def summary(closed: bool = True, **sizes: int) -> str:
     text = json.dumps({"Summary": {"MicroManagerVersion": "1.4", **sizes}})
     return text if closed else text[:-1]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return entries of frames, as they follow a summary."""
+    entries = {f"Metadata-{name}": {"ElapsedTime-ms": 5} for name in names}
+    return "".join(f', "{name}": {json.dumps(entry)}' for name, entry in entries.items())
 
 
 class TestCounts:
@@ -256,6 +263,29 @@ class TestSidecar:
         assert len(bench.logged("sidecar_not_read")) == 1
         path.write_text(summary())
         bench.settle()
+        assert extents(bench) == ["whole"]
+
+    @pytest.mark.parametrize("state", ["open", "cut short", "closed", "quiet"])
+    def test_one_that_lags_behind_the_frames_is_waited_for(
+        self, tmp_path: Path, state: str
+    ) -> None:
+        bench = bench_of(tmp_path, "counts", "sidecar", "quiet")
+        names = [path.name for path in write(tmp_path, WHAT).values()]
+        path = tmp_path / "metadata.txt"
+        sizes = {"Frames": 2, "Slices": 3, "Channels": 2, "Positions": 1}
+        path.write_text(summary(closed=False, **sizes) + listed(names[:-1]))
+        bench.settle()
+        assert extents(bench) == []
+        if state == "cut short":
+            path.write_text("")
+            bench.settle()
+            assert extents(bench) == []
+        if state == "quiet":
+            bench.wait(QUIET_S)
+        else:
+            closing = "}" if state == "closed" else ""
+            path.write_text(summary(closed=False, **sizes) + listed(names) + closing)
+            bench.settle()
         assert extents(bench) == ["whole"]
 
     def test_one_that_goes_is_forgotten(self, tmp_path: Path) -> None:
