@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from tests.hostile.crafted import crafted
+from tests.hostile.crafted_sidecars import crafted_sidecars
 from tests.hostile.mutations import mutated
 from tests.hostile.seeds import images, sidecars
 
@@ -52,15 +53,24 @@ def hostile_frames(of_each: int = _OF_IMAGE) -> Iterator[HostileFile]:
 
 
 def hostile_sidecars(of_each: int = _OF_SIDECAR) -> Iterator[HostileFile]:
-    """Yield the sidecars, so many of each file that a program writes.
+    """Yield the sidecars, so many of each file that a program writes, and crafted ones.
 
     Each lies under the name that it should have in a folder of its own, in that of its preset.
     """
+    known: set[tuple[str, str]] = set()
     for number, seed in enumerate(sidecars()):
         for trial in range(of_each):
             place = f"{number:02}-{trial:03}"
             path = PurePosixPath("sidecars", seed.preset, place, PurePosixPath(seed.path).name)
             data = mutated(seed.data, "text", Random(str(path)))
+            yield HostileFile(path=path, data=data, kind=seed.kind)
+        name = (seed.kind, PurePosixPath(seed.path).name)
+        if name in known:
+            continue
+        known.add(name)
+        for title, data in crafted_sidecars(seed.data):
+            place = f"{number:02}-{title.replace(' ', '-')}"
+            path = PurePosixPath("sidecars", seed.preset, place, PurePosixPath(seed.path).name)
             yield HostileFile(path=path, data=data, kind=seed.kind)
 
 

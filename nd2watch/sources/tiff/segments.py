@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameUnreadable
 from nd2watch.sources.jpeg_file import check_scans, head_of, segments
-from nd2watch.sources.png_file import check_png
+from nd2watch.sources.png_file import check_png, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import tifffile
 
+_PNG: Final = 34933
 _SLACK: Final = 4
 _SPARE: Final = 1 << 22
 _JPEG_2000: Final = b"\xff\x4f\xff\x51"
@@ -66,6 +67,8 @@ def check_segments(
                 f" {keyframe.size}; it is damaged, or made to fill the memory",
                 path,
             )
+        if keyframe.compression == _PNG and data:
+            check_png(data)
 
 
 def _segment_size(page: tifffile.TiffPage) -> int:
@@ -178,7 +181,7 @@ def _lerc(data: bytes) -> int:
 
 def _png(data: bytes) -> int:
     """Return the samples of a PNG image, as if they were of four channels."""
-    head = check_png(data)
+    head = read_head(io.BytesIO(data))
     return head.width * head.height * 4
 
 
@@ -189,6 +192,6 @@ _SAMPLES: Final[Mapping[int, Callable[[bytes], int]]] = {
     **dict.fromkeys((34927, 50001), _webp),
     **dict.fromkeys((50002, 52546), _jpeg_xl),
     34887: _lerc,
-    34933: _png,
+    _PNG: _png,
 }
 """What tells the samples in a strip or tile, by compression."""
