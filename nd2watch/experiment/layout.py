@@ -169,6 +169,7 @@ class Layout:
     ragged_z: RaggedZ = "refuse"
     _ignored: tuple[re.Pattern[str], re.Pattern[str]] = field(init=False, repr=False, compare=False)
     _key_fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _axes: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _label_fields: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -185,13 +186,14 @@ class Layout:
             tuple(f for f in self.all_fields_of(axis) if f not in self._key_fields) for axis in AXES
         )
         object.__setattr__(self, "_label_fields", labels)
+        object.__setattr__(self, "_axes", tuple(a for a, f in zip(AXES, labels, strict=True) if f))
         if faults := tuple(_faults(self)):
             raise LayoutFaults(faults)
 
     @property
     def axes(self) -> tuple[str, ...]:
         """Axes that names tell within a sequence."""
-        return tuple(a for a, f in zip(AXES, self._label_fields, strict=True) if f)
+        return self._axes
 
     @property
     def known_fields(self) -> frozenset[str]:

@@ -91,7 +91,7 @@ class TestFilePer:
 
     def test_files_per_well_need_a_well(self) -> None:
         pattern = compile_names({"": r"(?P<t>\d+)\.tif"})
-        with pytest.raises(LayoutError, match="sequence field 'well' is not in the pattern"):
+        with pytest.raises(LayoutError, match="names tell no well; name its fields"):
             Layout(pattern=pattern, file_per="well")
 
 
