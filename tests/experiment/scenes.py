@@ -142,6 +142,8 @@ def scenes(draw: Callable[..., Any], *knowing: str) -> Scene:
     told = Sidecar()
     if known == "labels":
         sizes["c"] = AxisSize(count=len(channels), labels=tuple(channels))
+        if draw(st.booleans()):
+            sizes["p"] = AxisSize(count=len(sites), labels=tuple(map(str, sites)))
     elif known == "plan":
         told = _plan(counts, [Well.parse(well).name for well in wells], len(sites), channels)
     elif known == "list":
