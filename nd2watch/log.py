@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 import sys
+import traceback
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,14 +13,16 @@ import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TextIO
 
-    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+    from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor, WrappedLogger
 
 LogFormat = Literal["auto", "console", "json"]
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DICT_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
@@ -44,9 +46,14 @@ def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
         _plain_paths,
     ]
     final: list[Processor] = (
-        [_without_controls, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        [
+            _without_controls,
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=_write_exception
+            ),
+        ]
         if console
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [_DICT_TRACEBACKS, structlog.processors.JSONRenderer()]
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
@@ -60,6 +67,7 @@ def set_up_logging(form: LogFormat = "auto", level: str = "info") -> None:
     root.setLevel(level.upper())
     for library in ("apscheduler", "watchdog"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)  # such as those of numpy on absurd numbers in files
     # What tifffile complains of becomes an error of the file concerned.
     logging.getLogger("tifffile").propagate = False
     structlog.configure(
@@ -114,13 +122,20 @@ def _plain(value: Any) -> Any:
 
 def _without_controls(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Write characters that a terminal obeys as what they are: names of files may have them."""
-    return {name: _harmless(value) for name, value in event.items()}
+    # In all that is no text they are escaped by its representation.
+    return {
+        name: _harmless(value) if isinstance(value, str) else value for name, value in event.items()
+    }
 
 
-def _harmless(value: Any) -> Any:
-    """Return a value whose texts a terminal can only show."""
-    if isinstance(value, str):
-        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", value)
-    if isinstance(value, list):
-        return [_harmless(item) for item in value]
-    return value
+def _write_exception(stream: TextIO, about: ExcInfo) -> None:
+    """Write an exception for people; its message may have names of files in it."""
+    for line in "".join(traceback.format_exception(*about)).splitlines():
+        stream.write(f"\n{_harmless(line)}")
+
+
+def _harmless(text: str) -> str:
+    """Return a text of one line that a terminal can only show, in the order in which it is read."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
