@@ -351,8 +351,8 @@ class TestInfo:
     def test_texts_of_a_file_do_not_command_the_terminal(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        say("a\x1b[2Jb\tc\x9bd\udce9")
-        assert capsys.readouterr().out == "a\ufffd[2Jb\ufffdc\ufffdd\\udce9\n"
+        say("a\x1b[2Jb\tc\x9bd\u202ee\u2028\udce9")
+        assert capsys.readouterr().out == "a\ufffd[2Jb\ufffdc\ufffdd\ufffde\ufffd\\udce9\n"
 
     def test_damaged_metadata_end_it(
         self, converted: Path, capsys: pytest.CaptureFixture[str]

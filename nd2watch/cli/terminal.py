@@ -14,7 +14,10 @@ from nd2watch.tools.printing import show, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""Commands, other ends of lines, and what turns the direction of writing."""
 
 
 def say(text: str, *, error: bool = False) -> None:
