@@ -49,6 +49,8 @@ def ask(state_folder: Path, request: str, *, seconds: float = _ANSWER_S, **field
         raise ServiceUnreachable(
             "the service does not answer in time; its process may hang"
         ) from error
+    except BlockingIOError as error:
+        raise ServiceError("too many ask the service at one time; try again") from error
     except PermissionError as error:
         raise ServiceUnreachable(
             "this user may not ask the service; use its own user, root, or its group where its"
