@@ -27,6 +27,8 @@ class CompanionIntake:
         Files that are waited for; sidecars are among them.
     known : dict from Path to FileKey
         Files that were taken in, to which these are added.
+    patience_s : float
+        A sidecar that cannot be understood is waited for so long, as it may be written just now, s.
     tell : callable
         Logs level, event and path, with a reason.
 
@@ -41,6 +43,7 @@ class CompanionIntake:
         watch: Watch,
         settling: SettlingFiles,
         known: dict[Path, FileKey],
+        patience_s: float,
         tell: Callable[..., None],
     ) -> None:
         self.companions = Companions(
@@ -49,6 +52,7 @@ class CompanionIntake:
         self._layout = watch.layout
         self._settling = settling
         self._known = known
+        self._patience_s = patience_s
         self._tell = tell
 
     def takes(self, path: Path) -> bool:
@@ -80,7 +84,11 @@ class CompanionIntake:
             self._tell(level, "sidecar_not_read", path, reason=str(error))
             return
         except SourceError as error:
-            self._tell("warning", "sidecar_not_read", path, reason=str(error))
+            tries, quiet_s = self._settling.postpone(path)
+            if tries == 1:
+                self._tell("warning", "sidecar_not_read", path, reason=str(error))
+            if quiet_s < self._patience_s:
+                return
         else:
             if found != key:
                 self._settling.observe(path, found)

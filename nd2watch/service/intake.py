@@ -87,7 +87,8 @@ class Intake:
         self._known: dict[Path, FileKey] = {}
         self._passed_over: set[Path] = set()
         self._unreadable = UnreadableFolders(self._log, self.troubles)
-        self._beside = CompanionIntake(watch, self._settling, self._known, self._tell)
+        patience_s = 0.0 if once else service.give_up_s
+        self._beside = CompanionIntake(watch, self._settling, self._known, patience_s, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
             self._settling, clock, self._log,
@@ -344,8 +345,7 @@ class Intake:
 
     def drop(self, collection: Collection, path: Path, reason: str) -> None:
         """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
-        frames = [f for f in collection.sequence.frames.values() if f.path == path]
-        for frame in frames:
+        for frame in [f for f in collection.sequence.frames.values() if f.path == path]:
             self._release(collection, path)
             self.refuse(path, frame.key, reason)
         collection.reopen()

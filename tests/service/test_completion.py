@@ -265,6 +265,21 @@ class TestSidecar:
         bench.settle()
         assert extents(bench) == ["whole"]
 
+    @pytest.mark.parametrize("once", [False, True])
+    def test_one_that_cannot_be_understood_holds_its_sequence_up_for_a_while(
+        self, tmp_path: Path, once: bool
+    ) -> None:
+        completion = Completion(rules=("counts",))
+        bench = Bench(tmp_path, WHAT, completion=completion, sidecars=MM, once=once)
+        write(tmp_path, WHAT)
+        (tmp_path / "metadata.txt").write_text("")
+        bench.settle()
+        assert extents(bench) == (["whole"] if once else [])
+        for _ in range(20):
+            bench.wait(SETTLE_S)
+        assert extents(bench) == ["whole"]
+        assert len(bench.logged("sidecar_not_read")) == 1
+
     @pytest.mark.parametrize("state", ["open", "cut short", "closed", "quiet"])
     def test_one_that_lags_behind_the_frames_is_waited_for(
         self, tmp_path: Path, state: str
