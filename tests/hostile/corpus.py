@@ -17,6 +17,9 @@ from tests.hostile.seeds import images, sidecars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.hostile.seeds import SidecarSeed
 
 _OF_IMAGE: Final = 32
 _OF_SIDECAR: Final = 28
@@ -55,26 +58,38 @@ def hostile_frames(of_each: int = _OF_IMAGE) -> Iterator[HostileFile]:
 def hostile_sidecars(of_each: int = _OF_SIDECAR) -> Iterator[HostileFile]:
     """Yield the sidecars, so many of each file that a program writes, and crafted ones.
 
-    Each lies under the name that it should have in a folder of its own, in that of its preset.
+    Each lies below the folder of its preset, in one of its own, as in that of its run.
     """
     known: set[tuple[str, str]] = set()
     for number, seed in enumerate(sidecars()):
         for trial in range(of_each):
-            place = f"{number:02}-{trial:03}"
-            path = PurePosixPath("sidecars", seed.preset, place, PurePosixPath(seed.path).name)
+            path = _sidecar_path(seed, f"{number:02}-{trial:03}")
             data = mutated(seed.data, "text", Random(str(path)))
             yield HostileFile(path=path, data=data, kind=seed.kind)
         name = (seed.kind, PurePosixPath(seed.path).name)
-        if name in known:
-            continue
-        known.add(name)
-        for title, data in crafted_sidecars(seed.data):
-            place = f"{number:02}-{title.replace(' ', '-')}"
-            path = PurePosixPath("sidecars", seed.preset, place, PurePosixPath(seed.path).name)
-            yield HostileFile(path=path, data=data, kind=seed.kind)
+        if name not in known:
+            known.add(name)
+            for title, data in crafted_sidecars(seed.data):
+                path = _sidecar_path(seed, f"{number:02}-{title.replace(' ', '-')}")
+                yield HostileFile(path=path, data=data, kind=seed.kind)
+
+
+def _sidecar_path(seed: SidecarSeed, place: str) -> PurePosixPath:
+    """Return where a sidecar lies."""
+    return PurePosixPath("sidecars", seed.preset, place, seed.path)
 
 
 def corpus() -> Iterator[HostileFile]:
     """Yield all files."""
     yield from hostile_frames()
     yield from hostile_sidecars()
+
+
+def write_corpus(folder: Path) -> list[HostileFile]:
+    """Write all files, and return them."""
+    files = list(corpus())
+    for file in files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.data)
+    return files

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from nd2watch.config import built_in_presets
 from nd2watch.errors import LayoutError, SourceError
+from nd2watch.log import set_up_logging
 from nd2watch.sidecars import read_sidecar
 from nd2watch.sources import PlaneReader, SourcePlane, open_frame
 
@@ -79,6 +80,7 @@ def memory_kib() -> int:
 
 def main(folder: Path) -> None:
     """Take all files below a folder through the doors."""
+    set_up_logging("json")
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
     before, references = memory_kib(), sys.getrefcount(None)
     for path in sorted(folder.rglob("*")):
