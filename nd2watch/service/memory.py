@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from nd2watch.journal import FrameRecord, JournalEvent, SequenceRecord
 from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from structlog.typing import FilteringBoundLogger
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from nd2watch.service.settings import Watch
 
 _SHOWN_MISSING: Final = 50
+_PROGRESS_S: Final = 1.0
+"""Least time between records of nothing but further frames, each of which waits for the disk."""
+
 _LASTING: Final = ("published", "forgotten")
 """States that outlast a run; all else follows from the files."""
 
@@ -59,12 +63,14 @@ class Memory:
         self._layout = layout_digest(watch.layout)
         self._looks: dict[SequenceKey, object] = {}
         self._kept: dict[SequenceKey, SequenceRecord] = {}
+        self._outdated: set[SequenceKey] = set()
+        self._recorded = -math.inf
 
     def recall(self, intake: Intake) -> None:
         """Let an intake know which sequences were published, and of which files.
 
-        Sequences of another layout are forgotten: those of them that are open are told, as they
-        are collected anew, or no more.
+        All others are collected anew from their files. Those that were being converted are told,
+        and those of another layout that were open, as there may be no such sequences any more.
 
         Raises
         ------
@@ -72,33 +78,49 @@ class Memory:
             If the journal cannot be read.
         """
         for record in self._journal.sequences(self._watch.name):
+            if record.layout == self._layout and record.state in _LASTING:
+                self._recall(record, intake)
+                continue
+            self._outdated.add(record.key)
             if record.layout != self._layout:
-                if record.state not in _LASTING:
-                    self._log.warning(
-                        "sequence_of_former_layout",
-                        sequence=record.title,
-                        found=record.found,
-                        reason="the layout was changed; its frames are sorted anew",
-                    )
-                self._journal.remove_sequence(self._watch.name, record.key)
-            elif record.state in _LASTING:
-                files = {
-                    Path(frame.path): FileKey(
-                        size=frame.size,
-                        mtime_ns=frame.mtime_ns,
-                        ctime_ns=frame.ctime_ns,
-                        inode=frame.inode,
-                        device=frame.device,
-                    )
-                    for frame in self._journal.frames(self._watch.name, record.key)
-                }
-                outputs = tuple(map(Path, record.outputs))
-                intake.recall(record.key, files, state=record.state, outputs=outputs)
-                self._kept[record.key] = record
-            else:  # its files tell what it has become
-                self._journal.remove_sequence(self._watch.name, record.key)
+                self._tell_former_layout(record)
+            elif record.state == "converting":
+                self._log.info(
+                    "conversion_interrupted",
+                    sequence=record.title,
+                    outputs=record.outputs,
+                    reason="the service was ended or reloaded; its frames are collected anew",
+                )
         if self._kept:
             self._log.info("sequences_remembered", count=len(self._kept))
+
+    def _recall(self, record: SequenceRecord, intake: Intake) -> None:
+        """Let an intake know of a sequence that is done with."""
+        files = {
+            Path(frame.path): FileKey(
+                size=frame.size,
+                mtime_ns=frame.mtime_ns,
+                ctime_ns=frame.ctime_ns,
+                inode=frame.inode,
+                device=frame.device,
+            )
+            for frame in self._journal.frames(self._watch.name, record.key)
+        }
+        if record.state == "published" and not files:  # its name is free for a new sequence
+            return
+        outputs = tuple(map(Path, record.outputs))
+        intake.recall(record.key, files, state=record.state, outputs=outputs)
+        self._kept[record.key] = record
+
+    def _tell_former_layout(self, record: SequenceRecord) -> None:
+        """Log that frames are sorted in another way than before, unless they are done with."""
+        if record.state not in _LASTING:
+            self._log.warning(
+                "sequence_of_former_layout",
+                sequence=record.title,
+                found=record.found,
+                reason="the layout was changed; its frames are sorted anew",
+            )
 
     def keep(self, intake: Intake) -> None:
         """Record what has changed since the last call.
@@ -111,17 +133,15 @@ class Memory:
             if (record := self._news(key, collection)) is not None
         ]
         gone = self._kept.keys() - intake.collections.keys()
-        if not changed and not gone:
+        is_due = bool(gone or self._outdated) or self._is_due(record for _, _, record in changed)
+        if not is_due and not self.is_blocked:
             return
         try:
             with self._journal.batch():
-                for key, collection, record in changed:
-                    self._journal.record_sequence(record)
-                    if record.state in _LASTING:
-                        frames = self._frames(intake.files_of(collection))
-                        self._journal.record_frames(record.watch, key, frames)
-                    if key not in self._kept or self._kept[key].state != record.state:
-                        self._journal.record_event(_event(record))
+                for key in self._outdated:
+                    self._journal.remove_sequence(self._watch.name, key)
+                for _, collection, record in changed:
+                    self._write(record, intake.files_of(collection))
                 for key in gone:
                     self._remove(key)
         except JournalBlocked as error:
@@ -135,17 +155,39 @@ class Memory:
         for key in gone:
             self._kept.pop(key, None)
             self._looks.pop(key, None)
+        self._outdated.clear()
+        self._recorded = self._clock.monotonic()
         if self.is_blocked:
             self._log.info("journal_available")
         self.is_blocked = False
 
+    def _is_due(self, records: Iterable[SequenceRecord]) -> bool:
+        """Return whether news are to be recorded now; those of frames alone may wait a little."""
+        may_wait = self._clock.monotonic() - self._recorded < _PROGRESS_S
+        return any(not may_wait or self._tells_more_than_frames(record) for record in records)
+
+    def _tells_more_than_frames(self, record: SequenceRecord) -> bool:
+        """Return whether a record tells more than that frames have come or gone."""
+        before = self._kept.get(record.key)
+        return before is None or before != replace(
+            record, found=before.found, changed=before.changed
+        )
+
+    def _write(self, record: SequenceRecord, files: Mapping[Path, FileKey]) -> None:
+        """Record a sequence, with its files if it is done with, and the event of a new state."""
+        self._journal.record_sequence(record)
+        if record.state in _LASTING:
+            self._journal.record_frames(record.watch, record.key, self._frames(files))
+        before = self._kept.get(record.key)
+        if before is None or before.state != record.state:
+            self._journal.record_event(_event(record))
+
     def _remove(self, key: SequenceKey) -> None:
         """Remove a sequence without files; a published one stays on record."""
-        if self._kept[key].state != "published":
+        if self._kept[key].state == "published":
+            self._journal.record_frames(self._watch.name, key, ())
+        else:
             self._journal.remove_sequence(self._watch.name, key)
-            return
-        frames = self._journal.frames(self._watch.name, key)
-        self._journal.remove_frames(frame.path for frame in frames)
 
     def _news(self, key: SequenceKey, collection: Collection) -> SequenceRecord | None:
         """Return what is to be recorded of a sequence, None when nothing has changed."""
