@@ -17,7 +17,7 @@ from nd2watch.nd2 import Nd2Reader
 from tests.conformance.nd2_view import Nd2PackageReader
 from tests.conformance.sdk_view import SdkReader
 from tests.conformance.view import Plane, Point, digest
-from tests.presets.once import SHORT_PAUSE, Watched, write_config
+from tests.presets.once import Watched, write_config
 from tests.waiting import ServiceProcess
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     watched = folder / "in" / "scope"
     watched.mkdir(parents=True)
-    config = write_config(folder, {"scope": Watched(preset="imagexpress", further=SHORT_PAUSE)})
+    pause = "[watch.complete]\nquiet_s = 1.0\n"
+    config = write_config(folder, {"scope": Watched(preset="imagexpress", further=pause)})
     with ServiceProcess(config) as service:
         service.wait_for("started")
         shutil.copytree(SAMPLE, watched, dirs_exist_ok=True)
