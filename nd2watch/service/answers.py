@@ -171,7 +171,7 @@ class Answers:
                 raise  # it is not the only one
             raise ServiceError(
                 f"sequence {record.title} of {record.watch} is on record as {record.state}, but"
-                " none of its frames is there now"
+                " none of its frames is there, or they were not looked at yet"
             ) from None
 
 
