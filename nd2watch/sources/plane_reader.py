@@ -11,7 +11,7 @@ from nd2watch import host
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged
 from nd2watch.sources.base import SourcePlane
 from nd2watch.sources.files import key_of, open_regular
-from nd2watch.sources.registry import as_damage, open_source
+from nd2watch.sources.registry import open_source, taken_as_damage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,10 +55,8 @@ class PlaneReader:
         frame = plane.file
         file, source = self._open(frame)
         try:
-            try:
+            with taken_as_damage(frame.path, FrameUnreadable):
                 pixels = source.read(plane.index)
-            except Exception as error:
-                raise as_damage(error, frame.path, FrameUnreadable) from error
             if key_of(file) != frame.key:
                 raise _changed(frame.path)
         finally:

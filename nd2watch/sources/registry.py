@@ -8,6 +8,7 @@ is taken for a TIFF file.
 from __future__ import annotations
 
 import importlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from nd2watch.sources.base import FrameFile
 from nd2watch.sources.files import key_of, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -100,30 +102,34 @@ def open_source(
         If the disk fails.
     """
     known = format_of(path)
-    try:
-        module = importlib.import_module(f"nd2watch.sources.{known.module}")
-        source: OpenSource = getattr(module, known.source)(path, file)
-    except ImportError as error:
-        raise FrameUnreadable(
-            f"{path} is a {known.title} file, for which {error.name or error} is missing;"
-            f" install it by: pip install nd2watch[{known.extra}]",
-            path,
-        ) from error
-    except Exception as error:
-        raise as_damage(error, path, damage) from error
+    with taken_as_damage(path, damage):
+        try:
+            module = importlib.import_module(f"nd2watch.sources.{known.module}")
+            source: OpenSource = getattr(module, known.source)(path, file)
+        except ImportError as error:
+            raise FrameUnreadable(
+                f"{path} is a {known.title} file, for which {error.name or error} is missing;"
+                f" install it by: pip install nd2watch[{known.extra}]",
+                path,
+            ) from error
     return source
 
 
-def as_damage(error: Exception, path: Path, damage: type[SourceError]) -> Exception:
-    """Return what to raise for an error of a library: `damage`, unless it tells more itself.
+@contextmanager
+def taken_as_damage(path: Path, damage: type[SourceError]) -> Iterator[None]:
+    """Raise `damage` for the errors of libraries, unless they tell more themselves.
 
     Libraries raise many kinds: struct.error, ValueError, codec errors, MemoryError, ...
     """
-    is_of_the_disk = isinstance(error, OSError) and error.errno is not None
-    if isinstance(error, SourceError) or is_of_the_disk:
-        return error
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return damage(f"{path} is damaged or cut short: {what}", path)
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # it is of the disk
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise damage(f"{path} is damaged or cut short: {what}", path) from error
 
 
 def open_frame(path: Path) -> FrameFile:
@@ -145,9 +151,8 @@ def open_frame(path: Path) -> FrameFile:
         key = key_of(file)
         source = open_source(path, file)
         try:
-            info = source.info
-        except Exception as error:
-            raise as_damage(error, path, FrameIncomplete) from error
+            with taken_as_damage(path, FrameIncomplete):
+                info = source.info
         finally:
             source.close()
     return FrameFile(path=path, key=key, info=info)

@@ -34,11 +34,22 @@ def through_the_doors(path: Path, kind: str = "") -> dict[str, Any]:
         reason = ""
     except (SourceError, LayoutError, OSError) as error:
         outcome, reason = type(error).__name__, str(error)
+        if causes_itself(error):
+            outcome = "CAUSED BY ITSELF"
     except Exception as error:  # what must not be
         faulthandler.dump_traceback()
         outcome, reason = "UNEXPECTED", repr(error)
     took_s = time.perf_counter() - begun
     return {"path": str(path), "outcome": outcome, "reason": reason, "took_s": round(took_s, 3)}
+
+
+def causes_itself(error: BaseException) -> bool:
+    """Return whether the causes of an error never end: who follows them does not, either."""
+    seen, cause = set(), error.__cause__
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _of_frame(path: Path) -> str:

@@ -186,3 +186,13 @@ def test_no_damage_raises_anything_but_source_errors(
     with contextlib.suppress(SourceError):
         frame = open_frame(path)
         assert read_frame(frame).shape == frame.info.shape
+
+
+def test_a_refusal_is_not_its_own_cause(tmp_path: Path) -> None:
+    alpha = np.full((8, 8, 4), 255, np.uint8)
+    alpha[0, 0, 3] = 0
+    tifffile.imwrite(tmp_path / "a.tif", alpha, photometric="rgb")
+    frame = open_frame(tmp_path / "a.tif")
+    with pytest.raises(FrameUnreadable, match="transparent") as refusal:
+        read_frame(frame)
+    assert refusal.value.__cause__ is None
