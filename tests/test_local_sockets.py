@@ -169,3 +169,15 @@ def test_nothing_is_known_of_peers_elsewhere(monkeypatch: pytest.MonkeyPatch) ->
         assert host.peer_of(one) is None
     with host.listen_on_loopback() as listener:
         assert host.peer_of(listener) is None
+
+
+def test_a_group_is_trusted_where_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path.stat().st_gid
+    for mode, trusted in ((0o750, group), (0o770, group), (0o700, None), (0o755, None)):
+        tmp_path.chmod(mode)
+        assert host.trusted_group(tmp_path) == trusted
+    tmp_path.chmod(0o750)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert host.trusted_group(tmp_path) is None

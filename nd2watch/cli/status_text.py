@@ -32,8 +32,8 @@ def status_lines(status: Mapping[str, Any], now: float) -> Iterator[str]:
     free = output["free_bytes"]
     yield from _row(
         "conversions",
-        f"{counts['running']} under way, {counts['published']} done and {counts['failed']} failed"
-        " since the start",
+        f"{counts['running']} under way,"
+        f" {counts['published']} published and {counts['failed']} failed since the start",
     )
     yield from _row(
         "output",
@@ -92,9 +92,10 @@ def _watch_lines(watch: Mapping[str, Any], now: float) -> Iterator[str]:
     files += [f"{count} {event}" for event, count in watch["files"].items()]
     if files:
         yield from _row("files", ", ".join(files))
-    for each in watch["troubles"][:_SHOWN]:
+    troubles = watch["troubles"][:_SHOWN]
+    for each in troubles:
         yield from _row("", _event(each["event"], each["path"], each["reason"]))
-    if (more := sum(watch["files"].values()) - _SHOWN) > 0:
+    if more := sum(watch["files"].values()) - len(troubles):
         yield from _row("", f"... {more} more, see --json")
     yield from _error_row(watch["last_error"], now)
 
@@ -172,12 +173,13 @@ def _live_lines(live: Mapping[str, Any]) -> Iterator[str]:
 def span(seconds: float) -> str:
     """Return a time in its two largest units."""
     whole = max(round(seconds), 0)
-    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+    sizes = {"d": 86400, "h": 3600, "min": 60, "s": 1}
+    parts: list[str] = []
+    for unit, size in sizes.items():
+        count, whole = divmod(whole, size)
+        if count or parts or unit == "s":
+            parts.append(f"{count} {unit}" if count or not parts else "")
+    return " ".join(filter(None, parts[:2]))
 
 
 def moment(seconds: float) -> str:

@@ -8,6 +8,7 @@ from nd2watch.host.files import (
     publish,
     sync_file,
     sync_folder,
+    trusted_group,
 )
 from nd2watch.host.limits import limit_memory, open_files_allowed, watch_limit_hint
 from nd2watch.host.local_sockets import (
@@ -60,6 +61,7 @@ __all__ = [
     "send_datagram",
     "sync_file",
     "sync_folder",
+    "trusted_group",
     "waits_for_disk",
     "watch_limit_hint",
 ]

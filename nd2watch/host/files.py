@@ -134,3 +134,17 @@ def is_empty_folder(folder: Path) -> bool:
     """
     with os.scandir(folder) as entries:
         return next(entries, None) is None
+
+
+def trusted_group(folder: Path) -> int | None:
+    """Return the group that may enter a folder which is closed to all others.
+
+    Returns
+    -------
+    int or None
+        None for a folder that only its owner may enter, or everybody, and on Windows.
+    """
+    if sys.platform == "win32":
+        return None
+    status = folder.stat()
+    return status.st_gid if status.st_mode & 0o011 == 0o010 else None

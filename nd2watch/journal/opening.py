@@ -107,10 +107,14 @@ def _refuse_network(path: Path) -> None:
 
 
 def _make(path: Path) -> None:
-    """Make an empty private file, in a private folder, where there is none."""
+    """Make an empty private file, in a private folder, where there is none.
+
+    In a folder that is open to a group alone, that group may read it.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = 0o600 if host.trusted_group(path.parent) is None else 0o640
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode))
     except FileExistsError:
         if not stat.S_ISREG(path.stat().st_mode):
             raise JournalError(f"the journal {path} is not a file; move it away") from None

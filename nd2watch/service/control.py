@@ -82,7 +82,7 @@ class Control:
         self._answer = answer
         self._log = log
         self._limited = LimitedLog(log, clock)
-        self._group = _group_of(socket_folder)
+        self._group = host.trusted_group(socket_folder)
         self._token = ""
         self._lock = threading.Lock()
         self._clients: dict[socket.socket, threading.Thread] = {}
@@ -233,11 +233,3 @@ class Control:
 def _refusal(reason: str) -> dict[str, Any]:
     """Return the answer that refuses a request."""
     return {"version": VERSION, "refused": reason[:10_000]}
-
-
-def _group_of(folder: Path) -> int | None:
-    """Return the group that a folder is open to, None when it is open to nobody, or to all."""
-    if not hasattr(os, "geteuid"):
-        return None
-    status = folder.stat()
-    return status.st_gid if status.st_mode & 0o011 == 0o010 else None

@@ -69,7 +69,8 @@ def _warnings(status: Mapping[str, Any]) -> Iterator[str]:
     if output["free_bytes"] is None:
         yield f"{output['folder']}: how much space is free there is not known"
     elif output["free_bytes"] <= output["reserve_bytes"]:
-        yield f"{output['folder']}: {output['free_bytes'] / 1e6:.0f} MB are free, which is too little"
+        free = f"{output['free_bytes'] / 1e6:.0f} MB are free"
+        yield f"{output['folder']}: {free}, which is too little"
     for watch in status["watches"]:
         for state in ("unavailable", "stalled"):
             if watch[state] is not None:

@@ -29,6 +29,17 @@ def test_a_journal_is_made_with_its_folder_for_its_user_alone(path: Path) -> Non
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize(("folder", "file"), [(0o750, 0o640), (0o755, 0o600), (0o700, 0o600)])
+def test_a_group_may_read_it_where_the_folder_is_open_to_that_group_alone(
+    path: Path, folder: int, file: int
+) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(folder)
+    with Journal(path):
+        modes = {stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    assert modes == {file}
+
+
 def test_commits_outlast_a_power_failure_and_rows_refer_to_what_is_there(path: Path) -> None:
     with Journal(path) as journal:
         asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
