@@ -1,0 +1,192 @@
+"""Watched folders full of hostile files, with a good sequence in each."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nd2watch.config import built_in_presets
+from nd2watch.service.control_client import ask
+from nd2watch.simulate import Manner, plan_run, write_run
+from tests.hostile.seeds import small_run
+from tests.presets.programs import PROGRAMS
+from tests.sources.tiff_files import pixels, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.hostile.corpus import HostileFile
+
+SERIES: Final = 32
+"""Frames of a sequence in the first folder: as many as there are damaged files of a kind."""
+
+QUICK: Final = Manner(frames_per_s=0, pieces=1)
+_OF_SINGLE: Final = 16
+_VARIANT: Final = re.compile(r"crafted-inside-.*-\d+\.tif")
+_HEAD: Final = """
+[output]
+folder = "out"
+
+[service]
+settle_s = 0.3
+give_up_s = 1.0
+scan_interval_s = 5
+conversions = 2
+state_folder = "state"
+log_format = "json"
+"""
+_SERIES: Final = r"""
+[[watch]]
+name = "series"
+folder = "in/series"
+regex = '(?P<kind>.+)-(?P<t>\d{{3}})(?:\.ome)?\.\w+'
+pages = "z"
+axes = {{ t = {count} }}
+output = "series/{{kind}}"
+
+[[watch]]
+name = "single"
+folder = "in/single"
+regex = '(?P<name>.+)(?P<c>\.\w+)'
+pages = "z"
+axes = {{ c = 1 }}
+output = "single/{{name}}"
+"""
+_PRESET: Final = """
+[[watch]]
+name = "{preset}"
+folder = "in/sidecars/{preset}"
+preset = "{preset}"
+complete = {{ quiet_s = 3.0 }}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A file as it is: kind, identity, times, and content where it has one."""
+
+    mode: int
+    inode: int
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+def listing(root: Path, *left_out: str) -> dict[bytes, Entry]:
+    """Return all that is below a folder, but for some of its folders; no link is followed."""
+    found = {}
+    for folder, folders, files in os.walk(os.fsencode(root)):
+        if folder == os.fsencode(root):
+            folders[:] = [each for each in folders if os.fsdecode(each) not in left_out]
+        for name in (*folders, *files):
+            path = folder + os.sep.encode() + name
+            status = os.lstat(path)
+            found[path] = Entry(
+                mode=status.st_mode,
+                inode=status.st_ino,
+                size=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                digest=_digest(path) if stat.S_ISREG(status.st_mode) else "",
+            )
+    return found
+
+
+def _digest(path: bytes) -> str:
+    """Return a digest of a file, an empty one for a file that cannot be read."""
+    try:
+        with Path(os.fsdecode(path)).open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except PermissionError:
+        return ""
+
+
+def lay_out(root: Path, corpus: Path, files: list[HostileFile]) -> list[str]:
+    """Lay the corpus out below ``in``, write the configuration, and return the good outputs."""
+    for number, file in enumerate(files):
+        if file.kind:
+            _link(corpus / file.path, root / "in" / file.path)
+            continue
+        is_crafted = file.path.name.startswith("crafted-")
+        if not is_crafted:
+            _link(corpus / file.path, root / "in" / "series" / file.path.name)
+        if is_crafted or number % _OF_SINGLE == 0:
+            if _VARIANT.fullmatch(file.path.name):  # each takes a conversion
+                continue
+            _link(corpus / file.path, root / "in" / "single" / file.path.name)
+    for number in range(SERIES):
+        write(root / "in" / "series" / f"good-{number:03}.tif", pixels(8, 8, seed=number))
+    write(root / "in" / "single" / "good.tif", pixels(8, 8))
+    presets = sorted({file.path.parts[1] for file in files if file.kind})
+    outputs = ["series/good.nd2", "single/good.nd2"]
+    text = _HEAD + _SERIES.format(count=SERIES)
+    for preset in presets:
+        text += _PRESET.format(preset=preset)
+        outputs.append(_write_good_run(root / "in" / "sidecars" / preset / "good", preset))
+    (root / "config.toml").write_text(text)
+    return outputs
+
+
+def _write_good_run(folder: Path, preset: str) -> str:
+    """Write a run of a program, and return the name of the output that it makes."""
+    form, tells = next((form, tells) for (name, form), tells in PROGRAMS.items() if name == preset)
+    write_run(folder, plan_run(built_in_presets()[preset], small_run(form, tells)), QUICK)
+    return tells.output.format(folder=folder.name, well="B02")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Put a file into a folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, target)
+
+
+def status(root: Path) -> Mapping[str, Any]:
+    """Return how the service is."""
+    told: Mapping[str, Any] = ask(root / "state", "status")
+    return told
+
+
+def is_at_rest(told: Mapping[str, Any]) -> bool:
+    """Return whether the service has looked at everything, and has nothing to do."""
+    return bool(told["watches"]) and all(
+        watch["scanned_s_ago"] is not None
+        and not watch["settling"]
+        and not watch["converting"]
+        and not watch["files"].get("frame_not_ready")
+        for watch in told["watches"]
+    )
+
+
+def waiting(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the service still does."""
+    for watch in told["watches"]:
+        left = f"{watch['settling']} settling, {len(watch['converting'])} converting"
+        yield f"{watch['name']}: {left}"
+
+
+def peaks_kib(process: int) -> dict[int, int]:
+    """Return the most memory that a process and each of its children had so far, KiB."""
+    children = [
+        int(child)
+        for path in Path(f"/proc/{process}/task").glob("*/children")
+        for child in _text(path).split()
+    ]
+    return {each: peak for each in (process, *children) if (peak := _peak_kib(each))}
+
+
+def _peak_kib(process: int) -> int:
+    """Return the most memory that a process had, KiB; 0 when it has ended."""
+    lines = _text(Path(f"/proc/{process}/status")).splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _text(path: Path) -> str:
+    """Return what a file of a process tells, nothing when that has ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
