@@ -6,9 +6,10 @@ import errno
 import os
 import socket
 import stat
+import struct
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -160,6 +161,31 @@ def test_the_system_tells_who_is_at_the_other_end(tmp_path: Path) -> None:
         with server:
             peer = host.peer_of(server)
     assert peer == host.Peer(user=os.geteuid(), groups=frozenset({os.getegid(), *os.getgroups()}))
+
+
+class Accepted(socket.socket):
+    """A socket of a Linux that tells groups, or of one that does not."""
+
+    groups: tuple[int, ...] | None
+
+    def getsockopt(self, level: int, name: int, size: int = 0) -> Any:
+        if name == socket.SO_PEERCRED:
+            return struct.pack("iII", 77, 4242, 100)
+        if self.groups is None:
+            raise OSError(errno.ENOPROTOOPT, "Protocol not available")
+        return struct.pack(f"{len(self.groups)}I", *self.groups)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asked of Linux alone")
+@pytest.mark.parametrize(
+    ("told", "groups"),
+    [((), {100}), ((100,), {100}), ((7, 4_000_000_000), {7, 100, 4_000_000_000}), (None, None)],
+)
+def test_all_groups_are_told_or_none(told: tuple[int, ...] | None, groups: set[int] | None) -> None:
+    with Accepted(socket.AF_UNIX) as channel:
+        channel.groups = told
+        expected = None if groups is None else frozenset(groups)
+        assert host.peer_of(channel) == host.Peer(user=4242, groups=expected)
 
 
 def test_nothing_is_known_of_peers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ _LONGEST_NAME: Final = 103
 """Bytes of the name of a Unix socket that every system takes; Linux alone takes 107."""
 
 _SO_PEERGROUPS: Final = 59  # of asm-generic/socket.h, not in the module
-_MOST_GROUPS: Final = 65536
+_MOST_GROUPS: Final = 256  # in the 1024 bytes that the module takes at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +33,12 @@ class Peer:
     ----------
     user : int
         Its user.
-    groups : frozenset of int
-        Its groups.
+    groups : frozenset of int, optional
+        All of its groups; None where the system does not tell them.
     """
 
     user: int
-    groups: frozenset[int]
+    groups: frozenset[int] | None
 
 
 def listen_at(path: Path, mode: int) -> socket.socket:
@@ -132,9 +132,10 @@ def peer_of(channel: socket.socket) -> Peer | None:
         return None
     credentials = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
     _, user, group = struct.unpack("iII", credentials)
-    others = b""
-    with contextlib.suppress(OSError):  # before Linux 4.13
+    try:
         others = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+    except OSError:  # before Linux 4.13, or they are more
+        return Peer(user=user, groups=None)
     return Peer(user=user, groups=frozenset({group, *memoryview(others).cast("I")}))
 
 

@@ -188,7 +188,10 @@ class Control:
 
     def _may_ask(self, peer: host.Peer) -> bool:
         """Return whether the service listens to somebody."""
-        return peer.user in (0, os.geteuid()) or self._group in peer.groups
+        if peer.user in (0, os.geteuid()):
+            return True
+        # Where its groups are not known, the permissions of the socket have let it in.
+        return self._group is not None and (peer.groups is None or self._group in peer.groups)
 
     def _serve(self, channel: socket.socket) -> None:
         """Answer one client."""

@@ -195,6 +195,7 @@ def test_clients_that_go_at_once_do_no_harm(served: Served) -> None:
     for _ in range(100):
         with suppress(BlockingIOError):  # so many wait there
             served.connected().close()
+
     def is_free() -> bool:
         with suppress(ServiceError):  # it has not come to the end of them yet
             return works(served)
@@ -253,19 +254,21 @@ def test_the_group_may_ask_where_the_folder_is_open_to_it_alone(
 @pytest.mark.parametrize(
     ("of_folder", "user", "in_group", "may_ask"),
     [(0o700, 4242, True, False), (0o750, 4242, True, True), (0o750, 4242, False, False),
-     (0o700, 0, False, True), (0o700, None, False, True)],
+     (0o700, 4242, None, False), (0o750, 4242, None, True), (0o700, 0, False, True),
+     (0o700, None, False, True)],
 )  # fmt: skip
 def test_the_system_is_asked_who_asks(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     of_folder: int,
     user: int | None,
-    in_group: bool,
+    in_group: bool | None,
     may_ask: bool,
 ) -> None:
     folder.chmod(of_folder)
     group = folder.stat().st_gid if in_group else folder.stat().st_gid + 1
-    peer = host.Peer(user=os.geteuid() if user is None else user, groups=frozenset({group}))
+    groups = None if in_group is None else frozenset({group})
+    peer = host.Peer(user=os.geteuid() if user is None else user, groups=groups)
     monkeypatch.setattr(host, "peer_of", lambda _: peer)
     served = Served(folder)
     with served.open():
@@ -339,6 +342,19 @@ def test_what_is_in_the_way_is_not_touched(folder: Path) -> None:
         Served(folder).open()
     assert (folder / SOCKET).read_text(encoding="ascii") == "precious"
     assert not (folder / ADDRESS_FILE).exists()
+
+
+@pytest.mark.parametrize("platform", [sys.platform, "darwin"])
+def test_the_state_folder_may_lie_deep(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    deep = folder / ("a" * 120) / ("b" * 120)
+    deep.mkdir(parents=True)
+    served = Served(deep)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", platform)
+        with served.open():
+            assert works(served)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Unix sockets")
