@@ -45,8 +45,8 @@ class Control:
     """Listens for requests, and has each answered on a thread of its own; a context manager.
 
     It listens at a Unix socket for the service's own user, root, and, where the socket's folder
-    is open to its group but to nobody else, the group. Where that cannot be, it listens at
-    a port of the loopback interface for those who can read a token in the state folder.
+    is open to its group but to nobody else, the group. Where that cannot be, it listens at a port
+    of the loopback interface. Either way, those may ask who can read a token in the state folder.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Control:
         self._log = log
         self._limited = LimitedLog(log, clock)
         self._group = host.trusted_group(socket_folder)
-        self._token = ""
+        self._token = secrets.token_hex(32)
         self._lock = threading.Lock()
         self._clients: dict[socket.socket, threading.Thread] = {}
         self._waker, self._wakes = socket.socketpair()
@@ -92,8 +92,6 @@ class Control:
             mode = _OWNER_MODE if self._group is None else _GROUP_MODE
             self._listener = self._listen(self._path, mode)
             self._listener.setblocking(False)
-            if self._path is None:
-                self._token = secrets.token_hex(32)
             self._address(config).write(state_folder, mode & 0o640)
         except BaseException:
             self._close_sockets()
@@ -113,10 +111,9 @@ class Control:
 
     def _address(self, config: Path) -> Address:
         """Return how this service is reached."""
-        told = str(config.resolve())
-        if self._path is not None:
-            return Address(config=told, path=str(self._path))
-        return Address(config=told, port=self._listener.getsockname()[1], token=self._token)
+        path = None if self._path is None else str(self._path)
+        port = self._listener.getsockname()[1] if path is None else None
+        return Address(config=str(config.resolve()), path=path, port=port, token=self._token)
 
     def close(self) -> None:
         """Listen no more; requests that are being answered have some seconds."""

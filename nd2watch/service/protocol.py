@@ -1,8 +1,8 @@
 """What a service and the commands that ask it say to each other.
 
 A connection carries one request and its answer, each a line of JSON. A request has the version of
-the protocol, its kind, what that needs, and a token where the connection itself does not tell who
-asks. An answer has a result, or the reason for a refusal.
+the protocol, the token that the service has left for those who may ask, its kind, and what that
+needs. An answer has a result, or the reason for a refusal.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Address:
     port : int, optional
         Else the port of the loopback interface.
     token : str
-        Who knows it may ask there; empty where the socket has permissions.
+        Those may ask who know it.
     """
 
     config: str

@@ -219,19 +219,19 @@ def test_a_slow_client_does_not_delay_the_end(
 
 
 @pytest.mark.parametrize("wrong", ["", "0" * 64, "\udcff", 7, None, ["x"]])
-def test_without_permissions_of_a_socket_a_token_is_wanted(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: object
-) -> None:
-    monkeypatch.setattr(host, "listen_at", no_unix_sockets)
-    served = Served(folder)
-    with served.open():
-        message = {"version": VERSION, "request": "ping", "token": wrong}
-        assert b"the token is not that of this service" in served.said(protocol.encode(message))
-        assert len(token(served)) == 64
-        first = token(served)
-        assert works(served)
-    with served.open():
-        assert token(served) != first
+def test_who_does_not_know_the_token_may_not_ask(served: Served, wrong: object) -> None:
+    message = {"version": VERSION, "request": "ping", "token": wrong}
+    assert b"the token is not that of this service" in served.said(protocol.encode(message))
+    assert works(served)
+
+
+def test_the_token_is_another_one_each_time(folder: Path) -> None:
+    tokens = set()
+    for _ in range(3):
+        served = Served(folder)
+        with served.open():
+            tokens.add(token(served))
+    assert [len(each) for each in tokens] == [64, 64, 64]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
