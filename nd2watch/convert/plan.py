@@ -74,7 +74,7 @@ class ConversionPlan:
     frames : tuple of FrameMetadata
         Time and stage position of each frame.
     sources_digest : str
-        Digest over name, size and change time of the sources in their order.
+        Digest over path, size and change time of the sources in their order.
     layout : str
         How the names of the sources were read.
     assumptions : tuple of str
@@ -333,7 +333,11 @@ def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Ite
 
 
 def _digest(grid: FrameGrid) -> str:
-    """Return a digest of the sources that costs no reading of pixels."""
+    """Return a digest of the sources that costs no reading of pixels.
+
+    Their names, sizes and times alone may be those of other files: frames are all of one size, and
+    those that are written or copied together may have one time.
+    """
     digest = hashlib.sha256()
     for frame in grid.frames:
         for plane in frame:
@@ -341,7 +345,8 @@ def _digest(grid: FrameGrid) -> str:
                 digest.update(b"missing")
                 continue
             file = plane.file
-            entry = (os.fsencode(file.path.name), file.key.size, file.key.mtime_ns)
+            path = os.fsencode(file.path.absolute())
+            entry = (path, file.key.size, file.key.mtime_ns)
             numbered = (*entry, plane.index) if file.info.plane_count > 1 else entry
             digest.update(repr(numbered).encode())
     return digest.hexdigest()

@@ -134,7 +134,7 @@ def holds_sequence(
 ) -> bool:
     """Return whether an existing file is what converting `plan` would give.
 
-    The digest of the sources' names, sizes and times decides if it is equal; else, as files may
+    The digest of the sources' paths, sizes and times decides if it is equal; else, as files may
     have been copied, every pixel is compared.
 
     Parameters

@@ -140,7 +140,7 @@ class Provenance:
     software : str
         Name and version of the program.
     sources_digest : str
-        Digest over name, size and change time of every source, in frame order: equal for the
+        Digest over path, size and change time of every source, in frame order: equal for the
         same files, whatever was done since.
     layout : str
         How the names of the sources were read; empty when unknown.

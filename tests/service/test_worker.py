@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,6 +73,21 @@ def test_an_output_with_other_content_is_a_conflict_and_stays(tmp_path: Path, co
     assert outcome.end == "conflict"
     assert "move it away" in str(outcome.error)
     assert job.output.read_bytes() == before
+
+
+def test_frames_elsewhere_of_the_same_names_sizes_and_times_are_not_taken_for_the_converted_ones(
+    tmp_path: Path,
+) -> None:
+    job = make_job(tmp_path)
+    run(job)
+    for path in (tmp_path / "in").iterdir():
+        times = path.stat()
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
+    (sequence,) = collect_folder(tmp_path / "elsewhere", layout_of(acquisition()))
+    file = OutputFile(plan=plan_conversion(sequence), path=job.output)
+    assert run(Job(watch="w", key=sequence.key, files=(file,))).end == "conflict"
 
 
 def test_a_folder_of_the_outputs_name_is_a_conflict(tmp_path: Path) -> None:
