@@ -7,6 +7,7 @@ from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.plan import ConversionPlan, plan_frames
 from nd2watch.convert.run import ConversionResult, convert
 from nd2watch.convert.stated import StatedMetadata
+from nd2watch.convert.steps import Step, StepTaken, ignore_step
 from nd2watch.convert.verify import holds_sequence
 
 __all__ = [
@@ -15,11 +16,14 @@ __all__ = [
     "FileCheck",
     "FilePlan",
     "StatedMetadata",
+    "Step",
+    "StepTaken",
     "check_file",
     "collect_folder",
     "convert",
     "convert_folder",
     "holds_sequence",
+    "ignore_step",
     "plan_conversion",
     "plan_files",
     "plan_frames",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.record import provenance_of, text_of
+from nd2watch.convert.steps import Step, ignore_step
 from nd2watch.convert.verify import (
     check_sources_unchanged,
     checkpoint,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nd2watch.convert.plan import ConversionPlan
+    from nd2watch.convert.steps import StepTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ def convert(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    step: StepTaken = ignore_step,
 ) -> ConversionResult:
     """Write, verify and publish one ND2 file.
 
@@ -79,6 +82,9 @@ def convert(
         Called with frames done and all frames after each frame.
     cancelled : callable, optional
         Asked before each frame; when true the conversion ends.
+    step : callable, optional
+        Called with each step when it is done, and `output`. What it raises before
+        `Step.PUBLISHED` ends the conversion like any error.
 
     Raises
     ------
@@ -95,9 +101,9 @@ def convert(
     """
     refuse_source(plan, output)
     try:
-        size = _write(plan, output, replace, threads, progress, cancelled)
+        size = _write(plan, output, replace, threads, progress, cancelled, step)
     except OSError as error:
-        if error.filename is None:  # such as "no space left on device"
+        if error.errno is not None and error.filename is None:  # such as "no space left on device"
             error.filename = os.fspath(output)
         raise
     return ConversionResult(
@@ -132,12 +138,16 @@ def _write(
     threads: int,
     progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool],
+    step: StepTaken,
 ) -> int:
     """Write, verify and publish a file; return its size, bytes."""
 
     def check(written: Path) -> None:
+        step(Step.SYNCED, output)
         verify_file(written, plan, provenance, cancelled)
+        step(Step.VERIFIED, output)
         check_sources_unchanged(plan)
+        step(Step.RECHECKED, output)
 
     digests: list[bytes] = []
     with (
@@ -154,6 +164,7 @@ def _write(
         ) as writer,
         closing(read_frames(plan, threads)) as frames,
     ):
+        step(Step.CLAIMED, output)
         for index, (planes, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
             checkpoint(cancelled, output)
             pixels = next(frames)
@@ -166,4 +177,6 @@ def _write(
                 progress(index + 1, len(plan.sources))
         provenance = provenance_of(plan, digests)
         writer.set_provenance(provenance)
+        step(Step.WRITTEN, output)
+    step(Step.PUBLISHED, output)
     return writer.size

@@ -22,14 +22,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from nd2watch import host
+from nd2watch.convert import ignore_step
 from nd2watch.errors import ConversionCancelled, ConversionCrashed
 from nd2watch.pending import remove_orphans
-from nd2watch.service.process_main import Assignment, MessageReader, Progress, Report
+from nd2watch.service.process_main import Advance, Assignment, MessageReader, Progress, Report
 from nd2watch.service.worker import Outcome, run_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nd2watch.convert import StepTaken
     from nd2watch.service.process_main import Task
     from nd2watch.service.worker import End, Job
 
@@ -105,7 +107,9 @@ class ConversionProcess:
         self._waited_for_disk = False
         self._until = 0.0
         self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[Progress | Report | _Ended] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Progress | Advance | Report | _Ended] = (
+            queue.SimpleQueue()
+        )
         self._heard: deque[str] = deque(maxlen=_HEARD_LINES)
         self._process = subprocess.Popen(  # noqa: S603 - this Python, and a constant # nosec B603
             _command(),
@@ -148,6 +152,7 @@ class ConversionProcess:
         cancelled: Callable[[], bool],
         progress: Callable[[int, int], None],
         task: Task = run_job,
+        step: StepTaken = ignore_step,
     ) -> Outcome:
         """Carry out a job and tell what came of it, whatever becomes of the process.
 
@@ -161,6 +166,8 @@ class ConversionProcess:
             Called now and then with frames done and all frames.
         task : Task, default `run_job`
             What carries it out there.
+        step : callable, optional
+            Called with each step of each file.
 
         Returns
         -------
@@ -173,7 +180,7 @@ class ConversionProcess:
         self._until = time.monotonic() + self._patience_s
         assignment = Assignment(task=task, job=job, memory_bytes=self._limits.memory_bytes)
         self._orders.put(pickle.dumps(assignment))
-        report = self._await_report(cancelled, progress)
+        report = self._await_report(cancelled, progress, step)
         is_well = report is not None and report.end in ("published", "present")
         self._jobs_left = self._jobs_left - 1 if is_well and not self._is_cancelled else 0
         if report is None:
@@ -190,7 +197,10 @@ class ConversionProcess:
         )
 
     def _await_report(
-        self, cancelled: Callable[[], bool], progress: Callable[[int, int], None]
+        self,
+        cancelled: Callable[[], bool],
+        progress: Callable[[int, int], None],
+        step: StepTaken,
     ) -> Report | None:
         """Return what the process reports in the end, or None when there will be nothing."""
         shown = Progress()
@@ -203,6 +213,9 @@ class ConversionProcess:
                 return message
             if isinstance(message, _Ended):
                 return None
+            if isinstance(message, Advance):
+                self._note_life()
+                step(message.step, message.output)
             if isinstance(message, Progress):
                 self._note_life()
                 if message not in (shown, Progress()):
@@ -292,7 +305,7 @@ class ConversionProcess:
         with pipe, contextlib.suppress(Exception):  # the end may come amid a message
             while True:
                 message = MessageReader(pipe).load()
-                if isinstance(message, Progress | Report):
+                if isinstance(message, Progress | Advance | Report):
                     self._messages.put(message)
         self._messages.put(_Ended())
 

@@ -23,6 +23,7 @@ from nd2watch.service.retention import tidy
 from nd2watch.service.schedule import JobScheduler
 from nd2watch.service.state_folder import JOURNAL, socket_folder_of
 from nd2watch.service.watch_thread import WatchThread
+from nd2watch.service.worker import run_job
 from nd2watch.version import __version__
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from nd2watch.clock import Clock
+    from nd2watch.service.process_main import Task
     from nd2watch.service.settings import ServiceSettings
 
 _TURN_S: Final = 1.0
@@ -65,6 +67,8 @@ class Daemon:
         Gets all events.
     once : bool, default False
         Convert what is complete now, and end.
+    task : Task, default `run_job`
+        What carries out a conversion, in its process.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Daemon:
         log: FilteringBoundLogger,
         *,
         once: bool = False,
+        task: Task = run_job,
     ) -> None:
         self._load = load
         self._settings = load()
@@ -87,7 +92,7 @@ class Daemon:
         self._stopping = ""
         self._scheduler = JobScheduler(self._settings.service.conversions)
         self._dispatcher = Dispatcher(
-            self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log
+            self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log, task
         )
         self._watches: list[WatchThread] = []
         self._journal: Journal

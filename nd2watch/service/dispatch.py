@@ -9,7 +9,7 @@ from nd2watch import host
 from nd2watch.convert import plan_files
 from nd2watch.errors import Nd2WatchError, SourceError
 from nd2watch.service.process_pool import ProcessPool
-from nd2watch.service.worker import Job, Outcome, OutputFile
+from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from nd2watch.convert import FilePlan
+    from nd2watch.convert import FilePlan, Step
     from nd2watch.convert.files import Extent
     from nd2watch.service.collection import Collection
     from nd2watch.service.intake import Intake
+    from nd2watch.service.process_main import Task
     from nd2watch.service.schedule import JobScheduler
     from nd2watch.service.settings import Watch
 
@@ -45,6 +46,8 @@ class Dispatcher:
         Runs the conversions.
     log : bound logger
         Gets an event for each state a sequence comes to.
+    task : Task, default `run_job`
+        What carries out a conversion, in its process.
 
     Attributes
     ----------
@@ -58,6 +61,7 @@ class Dispatcher:
         reserve_bytes: int,
         scheduler: JobScheduler,
         log: FilteringBoundLogger,
+        task: Task = run_job,
     ) -> None:
         self.output_folder = output_folder
         self.reserve_bytes = reserve_bytes
@@ -65,6 +69,7 @@ class Dispatcher:
         self.failed = 0
         self._scheduler = scheduler
         self._log = log
+        self._task = task
         self._processes = ProcessPool()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -158,7 +163,10 @@ class Dispatcher:
         def progress(done: int, total: int) -> None:
             self._log.debug("conversion_progress", output=job.output, done=done, total=total)
 
-        outcome = self._processes.run(job, self._stop.is_set, progress)
+        def advance(step: Step, output: Path) -> None:
+            self._log.debug("conversion_step", output=output, step=step.name.lower())
+
+        outcome = self._processes.run(job, self._stop.is_set, progress, self._task, advance)
         with self._lock:
             for path in job.outputs:
                 del self._running[path]

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
 
 from nd2watch import host
-from nd2watch.convert import ConversionResult
+from nd2watch.convert import ConversionResult, Step, StepTaken
 from nd2watch.errors import Nd2WatchError
 from nd2watch.service.worker import Job, Outcome
 
 if TYPE_CHECKING:
     from nd2watch.service.worker import End
 
-Task = Callable[[Job, Callable[[], bool], Callable[[int, int], None]], Outcome]
+Task = Callable[[Job, Callable[[], bool], Callable[[int, int], None], StepTaken], Outcome]
 """What carries out a job, as `run_job` does; a function that can be imported by its name."""
 
 _ERROR_MODULES: Final = (Nd2WatchError.__module__, "builtins")
@@ -63,6 +63,22 @@ class Progress:
 
     done: int = 0
     total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """A step of a conversion that is done.
+
+    Attributes
+    ----------
+    step : Step
+        The step.
+    output : Path
+        Name that the file is to have.
+    """
+
+    step: Step
+    output: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +122,7 @@ class MessageReader(pickle.Unpickler):
 
 
 _MESSAGE_CLASSES: Final = {
-    (kind.__module__, kind.__name__) for kind in (Progress, Report, ConversionResult)
+    (kind.__module__, kind.__name__) for kind in (Progress, Advance, Step, Report, ConversionResult)
 }
 
 
@@ -138,7 +154,7 @@ class _Worker:
             if assignment.memory_bytes is not None:
                 host.limit_memory(assignment.memory_bytes)
             self._progress = Progress()
-            outcome = assignment.task(assignment.job, self._is_cancelled, self._note)
+            outcome = assignment.task(assignment.job, self._is_cancelled, self._note, self._advance)
             error = None if outcome.error is None else portable(outcome.error)
             self._send(
                 Report(end=outcome.end, results=outcome.results, error=error, output=outcome.output)
@@ -168,6 +184,10 @@ class _Worker:
         self._progress = Progress(done=done, total=total)
         self._report()
 
+    def _advance(self, step: Step, output: Path) -> None:
+        """Take a step of the job."""
+        self._send(Advance(step=step, output=output))
+
     def _report(self) -> None:
         """Report progress, unless that was done a moment ago."""
         now = time.monotonic()
@@ -175,7 +195,7 @@ class _Worker:
             self._reported = now
             self._send(self._progress)
 
-    def _send(self, message: Progress | Report) -> None:
+    def _send(self, message: Progress | Advance | Report) -> None:
         """Send a message to the parent."""
         pickle.dump(message, self._reports)
         self._reports.flush()

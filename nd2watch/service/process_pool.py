@@ -5,12 +5,14 @@ from __future__ import annotations
 import queue
 from typing import TYPE_CHECKING
 
+from nd2watch.convert import ignore_step
 from nd2watch.service.conversion_process import ConversionProcess, ProcessLimits
 from nd2watch.service.worker import Outcome, run_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nd2watch.convert import StepTaken
     from nd2watch.service.process_main import Task
     from nd2watch.service.worker import Job
 
@@ -37,6 +39,7 @@ class ProcessPool:
         cancelled: Callable[[], bool],
         progress: Callable[[int, int], None],
         task: Task = run_job,
+        step: StepTaken = ignore_step,
     ) -> Outcome:
         """Carry out a job in a process, and tell what came of it; never raises.
 
@@ -49,7 +52,7 @@ class ProcessPool:
         except (OSError, RuntimeError) as error:  # no process or thread is to be had now
             return Outcome(job=job, end="blocked", error=error, output=job.output)
         try:
-            outcome = process.run(job, cancelled, progress, task)
+            outcome = process.run(job, cancelled, progress, task, step)
         except Exception as error:  # the rim of the worker: the service must live on
             process.close()
             return Outcome(job=job, end="failed", error=error, output=job.output)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nd2watch.convert import ConversionPlan, ConversionResult, convert, holds_sequence
+from nd2watch.convert import (
+    ConversionPlan,
+    ConversionResult,
+    convert,
+    holds_sequence,
+    ignore_step,
+)
 from nd2watch.errors import (
     ConversionCancelled,
     ConversionCrashed,
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nd2watch.convert import StepTaken
     from nd2watch.experiment import SequenceKey
 
 End = Literal[
@@ -114,7 +121,10 @@ class Outcome:
 
 
 def run_job(
-    job: Job, cancelled: Callable[[], bool], progress: Callable[[int, int], None]
+    job: Job,
+    cancelled: Callable[[], bool],
+    progress: Callable[[int, int], None],
+    step: StepTaken = ignore_step,
 ) -> Outcome:
     """Convert a sequence and tell what came of it; never raises.
 
@@ -126,6 +136,8 @@ def run_job(
         Asked before each frame whether to stop.
     progress : callable
         Called with frames done and all frames.
+    step : callable, optional
+        Called with each step of each file when it is done.
     """
     results: list[ConversionResult] = []
     for file in job.files:
@@ -136,7 +148,7 @@ def run_job(
                 _check_existing(file, cancelled)
             else:
                 results.append(
-                    convert(file.plan, file.path, progress=progress, cancelled=cancelled)
+                    convert(file.plan, file.path, progress=progress, cancelled=cancelled, step=step)
                 )
         except Exception as error:  # the rim of the worker: the service must live on
             reason = _reason_of(error)

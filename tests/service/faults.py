@@ -17,6 +17,8 @@ from nd2watch.service.worker import Job, Outcome, run_job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nd2watch.convert import StepTaken
+
     Cancelled = Callable[[], bool]
     Shown = Callable[[int, int], None]
 
@@ -25,46 +27,48 @@ class LibraryError(Exception):
     """An error of a class that the other process does not know."""
 
 
-def segfault(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def segfault(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Read from where nothing is."""
     ctypes.string_at(0)
     raise AssertionError
 
 
-def be_killed(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def be_killed(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Be killed as the system does for want of memory, with a file half written."""
     with PendingFile(job.output):
         os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def leave(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def leave(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """End the process, as some libraries do at the sight of damage."""
     print("bad file, bye")
     sys.stdout.flush()
     os._exit(3)
 
 
-def raise_beyond(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def raise_beyond(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Raise what the worker does not catch."""
     raise KeyboardInterrupt("a stray signal")
 
 
-def hang(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def hang(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Never come back, with a file half written."""
     with PendingFile(job.output):
         threading.Event().wait()
     raise AssertionError
 
 
-def hold_the_interpreter(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def hold_the_interpreter(
+    job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken
+) -> Outcome:
     """Never come back, and let no other thread run meanwhile."""
     with PendingFile(job.output):
         ctypes.PyDLL(None).pause()
     raise AssertionError
 
 
-def ignore_wishes(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def ignore_wishes(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Make progress for ever."""
     with PendingFile(job.output):
         for done in itertools.count(1):
@@ -73,7 +77,7 @@ def ignore_wishes(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
     raise AssertionError
 
 
-def wait_for_the_end(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def wait_for_the_end(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Convert three frames, then wait for the wish to end."""
     asked = itertools.count()
 
@@ -83,17 +87,17 @@ def wait_for_the_end(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome
                 threading.Event().wait(0.01)
         return cancelled()
 
-    return run_job(job, wished, progress)
+    return run_job(job, wished, progress, step)
 
 
-def chatter(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def chatter(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Write where the reports go, as libraries do."""
     print("Warning: odd tag")
     os.write(1, b"Warning: odder tag\n" * 10_000)
-    return run_job(job, cancelled, progress)
+    return run_job(job, cancelled, progress, step)
 
 
-def fail(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def fail(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Fail by a fault in the code."""
     try:
         raise LibraryError("no such codec")
@@ -101,6 +105,6 @@ def fail(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
         return Outcome(job=job, end="failed", error=error, output=job.output)
 
 
-def tell_process(job: Job, cancelled: Cancelled, progress: Shown) -> Outcome:
+def tell_process(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Tell the number of the process, and that of its group, as a path."""
     return Outcome(job=job, end="present", output=Path(f"{os.getpid()}/{os.getpgrp()}"))
