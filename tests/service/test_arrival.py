@@ -62,11 +62,10 @@ def arrived(bench: Bench, source: Path, batches: Sequence[Sequence[Path]]) -> tu
 
 
 def shown(plans: Sequence[FilePlan]) -> list[Any]:
-    """Return what counts of plans, whatever the identities of the copied files."""
+    """Return what counts of plans, wherever the copied files are."""
     return [
         (
             file.part,
-            file.plan.sources_digest,
             file.plan.experiment,
             file.plan.frames,
             file.plan.picture,
