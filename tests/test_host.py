@@ -246,6 +246,46 @@ def test_publication_replaces_where_that_is_wanted(publishing: Any, tmp_path: Pa
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"final": b"new"}
 
 
+def test_the_name_that_a_killed_publication_took_is_free_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    def be_killed(*_: object) -> None:
+        assert not host.remove_claim(final)  # it is held
+        raise Killed
+
+    final = tmp_path / "final"
+    (tmp_path / "temporary").write_bytes(b"new")
+    assert not host.remove_claim(final)
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "link", refuse)
+        patches.setattr(os, "replace", be_killed)
+        with pytest.raises(Killed):
+            host.publish(tmp_path / "temporary", final)
+    assert final.read_bytes() == b""
+
+    assert host.remove_claim(final)
+    host.publish(tmp_path / "temporary", final)
+    assert not host.remove_claim(final)
+    assert final.read_bytes() == b"new"
+
+
+def test_no_other_empty_file_is_taken_for_a_claim(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "link").symlink_to("empty")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+
+    for name in ("link", "folder", "pipe"):
+        assert not host.remove_claim(tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_a_link_is_given_a_second_name_as_such(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("elsewhere")
 

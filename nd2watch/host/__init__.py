@@ -5,7 +5,6 @@ from nd2watch.host.files import (
     is_empty_folder,
     link,
     open_for_reading,
-    publish,
     sync_file,
     sync_folder,
     trusted_group,
@@ -30,6 +29,7 @@ from nd2watch.host.processes import (
     on_stop_signal,
     waits_for_disk,
 )
+from nd2watch.host.publication import publish, remove_claim
 
 __all__ = [
     "FileLock",
@@ -57,6 +57,7 @@ __all__ = [
     "open_locked",
     "peer_of",
     "publish",
+    "remove_claim",
     "remove_unlocked",
     "send_datagram",
     "sync_file",

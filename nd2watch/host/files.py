@@ -1,8 +1,7 @@
-"""Opening, syncing and naming files, as far as systems differ in it."""
+"""Opening and syncing files, as far as systems differ in it."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import sys
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 if sys.platform != "win32":
     import fcntl
 
-# Errors by which a file system says that it has no hard links.
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 # Errors by which a file system says that a folder cannot be synced (some network shares).
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}
 
@@ -52,38 +49,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def publish(temporary: Path, final: Path, *, replace: bool = False) -> None:
-    """Give a finished file its final name in the same folder, in one step.
-
-    Parameters
-    ----------
-    temporary, final : Path
-        Present and wanted path, both in one folder.
-    replace : bool, default False
-        Replace an existing `final`.
-
-    Raises
-    ------
-    FileExistsError
-        If `final` exists and `replace` is False; `temporary` is left as it is.
-    """
-    if replace:
-        temporary.replace(final)
-    elif sys.platform == "win32":
-        temporary.rename(final)  # refuses an existing target on Windows
-    else:
-        try:
-            link(temporary, final)
-        except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
-                raise
-            _publish_by_claim(temporary, final)
-        else:
-            temporary.unlink()
-    with contextlib.suppress(OSError):  # the file has its name: nothing after that may fail
-        sync_folder(final.parent)
-
-
 def link(path: Path, other: Path) -> None:
     """Give a file, or a link as such, a second name on the same file system.
 
@@ -100,16 +65,6 @@ def link(path: Path, other: Path) -> None:
         os.link(path, other, follow_symlinks=False)
     else:
         os.link(path, other)
-
-
-def _publish_by_claim(temporary: Path, final: Path) -> None:
-    """Create the final name, which only one of two writers can, and replace that empty file."""
-    os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    try:
-        temporary.replace(final)
-    except OSError:
-        final.unlink()
-        raise
 
 
 def folder_identity(folder: Path) -> tuple[int, int]:

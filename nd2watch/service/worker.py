@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nd2watch import host
 from nd2watch.convert import (
     ConversionPlan,
     ConversionResult,
@@ -144,7 +145,7 @@ def run_job(
         try:
             if cancelled():
                 return Outcome(job=job, end="cancelled", results=tuple(results))
-            if file.path.exists():
+            if file.path.exists() and not host.remove_claim(file.path):
                 _check_existing(file, cancelled)
             else:
                 results.append(
