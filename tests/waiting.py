@@ -11,20 +11,30 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 DEADLINE_S = 60.0
+_LAUNCH = (sys.executable, "-m", "nd2watch", "run")
 
 
 class ServiceProcess:
     """A real service in a process of its own, and the log events that it has written.
 
     Use it as a context manager: leaving the block ends the process.
+
+    Parameters
+    ----------
+    config : Path
+        Its configuration.
+    *arguments : str
+        Further arguments.
+    launch : sequence of str
+        What starts it with these arguments.
     """
 
-    def __init__(self, config: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "nd2watch", "run", "--config", str(config), *arguments]
+    def __init__(self, config: Path, *arguments: str, launch: Sequence[str] = _LAUNCH) -> None:
+        command = [*launch, "--config", str(config), *arguments]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NOTIFY_")}
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, errors="replace", env=environment
