@@ -126,13 +126,15 @@ def test_the_commands_tell_what_is_documented(
     tmp_path: Path, config: Path, command: Command, told: Callable[..., Any]
 ) -> None:
     write(tmp_path / "in" / "cells", acquisition())
-    frames = write(tmp_path / "in" / "embryo", acquisition())
+    frames = write(tmp_path / "embryo", acquisition())
     frames[1, 0, 0, 0].unlink()
     frames[1, 1, 1, 1].write_text("no image")
     (tmp_path / "in" / "notes.tif").touch()
     values = []
     with ServiceProcess(config) as service:
-        wait_for(command, cells="published", embryo="held")
+        wait_for(command, cells="published")
+        (tmp_path / "embryo").rename(tmp_path / "in" / "embryo")
+        wait_for(command, embryo="held")
         service.wait_for("frame_refused")
         values += [told("status"), told("list"), told("show", handle_of(told, "embryo"))]
         for example, printed in console_examples(ASKING):
