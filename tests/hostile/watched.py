@@ -150,13 +150,13 @@ def status(root: Path) -> Mapping[str, Any]:
     return told
 
 
-def is_at_rest(told: Mapping[str, Any]) -> bool:
-    """Return whether the service has looked at everything, and has nothing to do."""
+def is_at_rest(told: Mapping[str, Any], closed: int = 0) -> bool:
+    """Return whether the service has looked at all files but closed ones, and has nothing to do."""
     return bool(told["watches"]) and all(
         watch["scanned_s_ago"] is not None
-        and not watch["settling"]
+        and watch["settling"] <= closed
         and not watch["converting"]
-        and not watch["files"].get("frame_not_ready")
+        and watch["files"].get("frame_not_ready", 0) <= closed
         for watch in told["watches"]
     )
 
