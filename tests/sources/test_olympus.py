@@ -115,6 +115,16 @@ def test_planes_that_may_still_come_make_an_oif_file_incomplete(tmp_path: Path) 
         open_frame(path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_the_planes_of_an_oif_file_are_not_looked_for_behind_a_link(tmp_path: Path) -> None:
+    path = write(tmp_path, ".oif", axes("XYC", C=2), members_of(C=2))
+    folder = path.with_name(f"{path.name}.files")
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(FrameUnreadable, match="is a link"):
+        open_frame(path)
+
+
 def test_an_oif_file_has_at_least_the_planes_that_it_declares(tmp_path: Path) -> None:
     path = write(tmp_path, ".oif", axes("XYT", T=5), members_of(T=3))
     with pytest.raises(FrameIncomplete, match="has 3 of its 5 planes"):

@@ -186,6 +186,8 @@ class _Folder:
         file.seek(0)
         self.main = _parsed(file.read(_LARGEST_SETTINGS))
         self.folder = path.with_name(f"{path.name}.files")
+        if self.folder.is_symlink():
+            raise FrameUnreadable(f"{self.folder} is a link, which is not followed", path)
         try:
             self.names: Collection[str] = [each.name for each in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError) as error:
