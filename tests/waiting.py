@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEADLINE_S = 60.0
-_LAUNCH = (sys.executable, "-m", "nd2watch", "run")
+LAUNCH = (sys.executable, "-m", "nd2watch", "run")
 
 
 class ServiceProcess:
@@ -33,7 +33,7 @@ class ServiceProcess:
         What starts it with these arguments.
     """
 
-    def __init__(self, config: Path, *arguments: str, launch: Sequence[str] = _LAUNCH) -> None:
+    def __init__(self, config: Path, *arguments: str, launch: Sequence[str] = LAUNCH) -> None:
         command = [*launch, "--config", str(config), *arguments]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NOTIFY_")}
         self.process = subprocess.Popen(

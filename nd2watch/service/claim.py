@@ -19,7 +19,7 @@ def claim(state_folder: Path, output_folder: Path) -> contextlib.ExitStack:
     """Hold the state folder, and the output folder if it is there, until the result is closed.
 
     However the process ends, the system lets go of both. An output folder whose file system has
-    no locks is not held.
+    no locks, or that cannot be reached, is not held.
 
     Raises
     ------
@@ -32,9 +32,7 @@ def claim(state_folder: Path, output_folder: Path) -> contextlib.ExitStack:
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(host.FileLock(state_folder / STATE_LOCK))
-            if output_folder.is_dir():
-                with contextlib.suppress(PermissionError):  # conversions tell that
-                    _hold_output(held, output_folder / OUTPUT_LOCK)
+            _hold_output(held, output_folder)
         except BlockingIOError as error:
             raise ServiceRunning(
                 f"another nd2watch is at work: {error.filename} is {error.strerror}; stop that one,"
@@ -43,11 +41,12 @@ def claim(state_folder: Path, output_folder: Path) -> contextlib.ExitStack:
         return held.pop_all()
 
 
-def _hold_output(held: contextlib.ExitStack, path: Path) -> None:
-    """Hold an output folder, where its file system has locks."""
+def _hold_output(held: contextlib.ExitStack, folder: Path) -> None:
+    """Hold an output folder that is there and can be written, where its file system has locks."""
     try:
-        held.enter_context(host.FileLock(path))
-    except (BlockingIOError, PermissionError):
+        if folder.is_dir():
+            held.enter_context(host.FileLock(folder / OUTPUT_LOCK))
+    except BlockingIOError:
         raise
-    except OSError:
+    except OSError:  # conversions tell of what keeps them from writing
         return

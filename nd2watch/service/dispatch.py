@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -145,7 +146,7 @@ class Dispatcher:
 
     def _lack_of_space(self, job: Job) -> str:
         """Return why the disk has no room for a job beside those that run; empty if it has."""
-        wanted = sum(file.plan.byte_count for file in job.files if not file.path.exists())
+        wanted = sum(file.plan.byte_count for file in job.files if not os.path.lexists(file.path))
         free = host.free_bytes(self.output_folder)
         if free is None or not wanted:
             return ""
@@ -277,7 +278,7 @@ def plan_job(watch: Watch, collection: Collection, extent: Extent, output_folder
         started = file.plan.picture.started
         return output_folder / watch.output_name.path(sequence.key, watch.name, started, part)
 
-    while number > 1 and output(plans[0]).exists():
+    while number > 1 and os.path.lexists(output(plans[0])):
         number += 1
     files = tuple(OutputFile(plan=file.plan, path=output(file)) for file in plans)
     return Job(watch=watch.name, key=sequence.key, files=files)

@@ -17,6 +17,7 @@ from nd2watch.service.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
@@ -332,7 +333,7 @@ class WatchThread:
         try:
             self._observer.watch(self.watch.root)
         except OSError as error:
-            if self.watch.root.is_dir() and not self._is_unobserved:
+            if not self._is_unobserved and _is_folder(self.watch.root):
                 self._is_unobserved = True
                 self._log.warning(
                     "folder_not_observed",
@@ -352,3 +353,11 @@ class WatchThread:
                 self._wakes.get()
         except queue.Empty:
             return
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a folder is there and can be reached."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
