@@ -90,7 +90,7 @@ class Daemon:
         # Only this queue is touched by other threads and signal handlers: its put is reentrant.
         self._wakes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopping = ""
-        self._scheduler = JobScheduler(self._settings.service.conversions)
+        self._scheduler = JobScheduler(self._settings.service.conversions, clock)
         self._dispatcher = Dispatcher(
             self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log, task
         )
@@ -172,6 +172,7 @@ class Daemon:
             self._pulse.phase = "running"
             while not self._stopping:
                 self._pulse.turned = self._clock.monotonic()
+                self._scheduler.heed_clock()
                 self._obey()
                 if self._once and all(watch.is_done for watch in self._watches):
                     break

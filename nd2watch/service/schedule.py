@@ -12,10 +12,18 @@ from apscheduler.schedulers.background import BackgroundScheduler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apscheduler.job import Job
+
+    from nd2watch.clock import Clock
+
 _SCAN = "scan"
 _CONVERSION = "conversion"
 _TIDYING = "tidying"
 _SOON_S = 10.0
+_SET_BACK_S = 1.0
+"""Clocks that are kept right are set back by less."""
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JobScheduler:
@@ -27,9 +35,13 @@ class JobScheduler:
     ----------
     conversions : int
         Conversions at one time; more wait in line.
+    clock : Clock
+        Tells of changes of the machine's clock.
     """
 
-    def __init__(self, conversions: int) -> None:
+    def __init__(self, conversions: int, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._measured_offset()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
@@ -66,9 +78,12 @@ class JobScheduler:
 
     def scan_no_more(self) -> None:
         """End all regular calls."""
-        for job in self._scheduler.get_jobs():
-            if job.id.startswith(f"{_SCAN} "):
-                job.remove()
+        for job in self._regular():
+            job.remove()
+
+    def _regular(self) -> list[Job]:
+        """Return all regular calls."""
+        return [job for job in self._scheduler.get_jobs() if job.id.startswith(f"{_SCAN} ")]
 
     def convert(self, identity: str, run: Callable[[], None]) -> None:
         """Run a conversion as soon as there is a free worker.
@@ -80,7 +95,20 @@ class JobScheduler:
         run : callable
             Does it.
         """
-        self._scheduler.add_job(run, id=identity, executor=_CONVERSION)
+        # Of now, it would wait for as long as the clock is set back in this moment.
+        self._scheduler.add_job(run, "date", run_date=_LONG_AGO, id=identity, executor=_CONVERSION)
+
+    def heed_clock(self) -> None:
+        """Bring regular calls forward if the machine's clock was set back since the last time."""
+        offset = self._measured_offset()
+        if offset < self._offset - _SET_BACK_S:
+            for job in self._regular():
+                job.modify(next_run_time=datetime.now(UTC))
+        self._offset = offset
+
+    def _measured_offset(self) -> float:
+        """Return by how much the machine's clock is ahead of one that is never set, s."""
+        return self._clock.time() - self._clock.monotonic()
 
     @property
     def is_alive(self) -> bool:

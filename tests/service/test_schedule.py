@@ -1,0 +1,91 @@
+"""Things done at their time, whatever becomes of the clock of the machine."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from nd2watch.service.schedule import JobScheduler
+from tests.waiting import DEADLINE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+DAY_S = 86_400.0
+
+
+class SetClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class Tomorrow(datetime):
+    """The time of a machine whose clock is a day fast."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Tomorrow:
+        return super().now(tz) + timedelta(days=1)
+
+
+@contextmanager
+def running(clock: SetClock | None = None) -> Iterator[JobScheduler]:
+    scheduler = JobScheduler(1, clock or SetClock())
+    scheduler.start()
+    try:
+        yield scheduler
+    finally:
+        scheduler.stop()
+
+
+def test_a_conversion_begins_at_once_though_the_clock_is_set_back_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+    monkeypatch.setattr("apscheduler.triggers.date.datetime", Tomorrow)
+    with running() as scheduler:
+        scheduler.convert("a", begun.set)
+        assert begun.wait(DEADLINE_S)
+
+
+def test_regular_calls_go_on_when_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nd2watch.service.schedule._SOON_S", 0.1)
+    clock, scanned, tidied = SetClock(), threading.Event(), threading.Event()
+    with running(clock) as scheduler:
+        scheduler.scan_every("a", DAY_S, scanned.set)
+        scheduler.tidy_every(DAY_S, tidied.set)
+        assert tidied.wait(DEADLINE_S)  # the first time soon
+        tidied.clear()
+        scheduler.heed_clock()
+        clock.now -= DAY_S / 2
+        scheduler.heed_clock()
+        assert scanned.wait(DEADLINE_S)
+        assert tidied.wait(DEADLINE_S)
+
+
+def test_a_clock_that_goes_on_or_is_set_forward_calls_for_nothing_more() -> None:
+    clock, count, done = SetClock(), 0, threading.Event()
+
+    def scan() -> None:
+        nonlocal count
+        count += 1
+
+    with running(clock) as scheduler:
+        scheduler.scan_every("a", DAY_S, scan)
+        for step_s in (1.0, -0.5, DAY_S, 0.0):
+            clock.now += step_s
+            scheduler.heed_clock()
+        scheduler.convert("after all that", done.set)
+        assert done.wait(DEADLINE_S)
+    assert count == 0
