@@ -209,7 +209,11 @@ def test_the_examples_of_one_shot_run_one_after_the_other(
             assert run(command) == "".join(re.findall("nd2watch: error: .*\n", expected))
         else:
             assert run(command) == expected
-    assert {path.name for path in tmp_path.glob("*.nd2")} == {"cells.nd2", "numbered.nd2", "B02.nd2"}
+    assert {path.name for path in tmp_path.glob("*.nd2")} == {
+        "cells.nd2",
+        "numbered.nd2",
+        "B02.nd2",
+    }
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows shows paths with backslashes")

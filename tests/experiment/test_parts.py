@@ -95,13 +95,14 @@ class TestFilePer:
             Layout(pattern=pattern, file_per="well")
 
 
+FLAT = [name for name in NAMES if not (name.endswith("w2.tif") and "_z1" not in name)]
+"""The second channel has only plane 1."""
+
+ABSENT = [name.replace("_z1_w2", "_w2") for name in FLAT]
+"""The same, and its names leave Z out."""
+
+
 class TestRaggedZ:
-    FLAT = [name for name in NAMES if not (name.endswith("w2.tif") and "_z1" not in name)]
-    """The second channel has only plane 1."""
-
-    ABSENT = [name.replace("_z1_w2", "_w2") for name in FLAT]
-    """The same, and its names leave Z out."""
-
     def layout(self, **values: Any) -> Layout:
         return Layout(**{**PLATE, "planes": {"2": 1}, "ragged_z": "replicate", **values})
 
@@ -128,18 +129,18 @@ class TestRaggedZ:
 
     def test_it_is_refused_where_that_is_not_provided_for(self) -> None:
         with pytest.raises(LayoutError, match=r"differ in their Z planes \(1: 3; 2: 1\); ragged_z"):
-            parts_of(only(self.layout(ragged_z="refuse"), self.FLAT))
+            parts_of(only(self.layout(ragged_z="refuse"), FLAT))
 
     def test_names_without_a_plane_need_no_statement(self) -> None:
-        sequence = only(self.layout(planes={}), self.ABSENT)
+        sequence = only(self.layout(planes={}), ABSENT)
         assert sequence.is_complete
         (part,) = parts_of(sequence)
         assert part.grid.sizes == (2, 4, 3, 2)
 
     def test_names_with_one_do_not_make_a_hole_a_single_plane(self) -> None:
-        sequence = only(self.layout(planes={}), self.FLAT)
+        sequence = only(self.layout(planes={}), FLAT)
         assert not sequence.is_complete
-        assert len(sequence.missing()) == len(NAMES) - len(self.FLAT)
+        assert len(sequence.missing()) == len(NAMES) - len(FLAT)
 
     @pytest.mark.parametrize("names", [FLAT, ABSENT], ids=["plane 1", "no plane in the name"])
     @pytest.mark.parametrize("channel", ["1", "2"])
@@ -176,7 +177,7 @@ class TestRaggedZ:
         assert "are left out" in note
 
     def test_the_order_of_channels_is_kept(self) -> None:
-        names = [name.replace("_w1", "_w3") for name in self.ABSENT]
+        names = [name.replace("_w1", "_w3") for name in ABSENT]
         (part,) = parts_of(only(self.layout(planes={}), names))
         assert part.channels == ("2", "3")
         assert part.grid.labels[3] == ("2", "3")
