@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -26,6 +28,15 @@ _SET_BACK_S = 1.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no type hints
+    """A scheduler that can be stopped while it begins a job."""
+
+    def remove_job(self, job_id: str, jobstore: str | None = None) -> None:
+        """Remove a job; one that has begun is not found any more when the scheduler stops."""
+        with contextlib.suppress(JobLookupError):
+            super().remove_job(job_id, jobstore)
+
+
 class JobScheduler:
     """Runs things at their time on threads of its own.
 
@@ -42,7 +53,7 @@ class JobScheduler:
     def __init__(self, conversions: int, clock: Clock) -> None:
         self._clock = clock
         self._offset = self._measured_offset()
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={

@@ -89,3 +89,17 @@ def test_a_clock_that_goes_on_or_is_set_forward_calls_for_nothing_more() -> None
         scheduler.convert("after all that", done.set)
         assert done.wait(DEADLINE_S)
     assert count == 0
+
+
+def test_it_is_stopped_while_it_begins_something_and_waits_for_that() -> None:
+    for _ in range(20):  # it takes some of them to be in the middle
+        begun, ended = threading.Event(), threading.Event()
+
+        def convert(begun: threading.Event = begun, ended: threading.Event = ended) -> None:
+            begun.set()
+            ended.set()
+
+        with running() as scheduler:
+            scheduler.convert("a", convert)
+            assert begun.wait(DEADLINE_S)
+        assert ended.is_set()
