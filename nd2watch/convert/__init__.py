@@ -7,7 +7,7 @@ from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.plan import ConversionPlan, plan_frames
 from nd2watch.convert.run import ConversionResult, convert
 from nd2watch.convert.stated import StatedMetadata
-from nd2watch.convert.steps import Step, StepTaken, ignore_step
+from nd2watch.convert.steps import Step, ignore_step
 from nd2watch.convert.verify import holds_sequence
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "FilePlan",
     "StatedMetadata",
     "Step",
-    "StepTaken",
     "check_file",
     "collect_folder",
     "convert",

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
 
 from nd2watch import host
-from nd2watch.convert import ConversionResult, Step, StepTaken
+from nd2watch.convert import ConversionResult, Step
+from nd2watch.convert.steps import StepTaken
 from nd2watch.errors import Nd2WatchError
 from nd2watch.service.worker import Job, Outcome
 

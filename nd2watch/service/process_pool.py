@@ -12,7 +12,7 @@ from nd2watch.service.worker import Outcome, run_job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nd2watch.convert import StepTaken
+    from nd2watch.convert.steps import StepTaken
     from nd2watch.service.process_main import Task
     from nd2watch.service.worker import Job
 

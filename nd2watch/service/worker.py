@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from nd2watch.convert import StepTaken
+    from nd2watch.convert.steps import StepTaken
     from nd2watch.experiment import SequenceKey
 
 End = Literal[

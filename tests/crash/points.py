@@ -21,7 +21,7 @@ from nd2watch.service.worker import Job, Outcome, run_job
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nd2watch.convert import StepTaken
+    from nd2watch.convert.steps import StepTaken
 
     Cancelled = Callable[[], bool]
     Shown = Callable[[int, int], None]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from nd2watch.convert import StepTaken
+    from nd2watch.convert.steps import StepTaken
 
 
 class Trace:

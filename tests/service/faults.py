@@ -17,7 +17,7 @@ from nd2watch.service.worker import Job, Outcome, run_job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nd2watch.convert import StepTaken
+    from nd2watch.convert.steps import StepTaken
 
     Cancelled = Callable[[], bool]
     Shown = Callable[[int, int], None]

@@ -292,7 +292,8 @@ def test_a_process_is_used_again_as_long_as_it_does_well(tmp_path: Path, pool: P
     second = process_of(pool, job)
     assert second != first
     os.kill(second, signal.SIGKILL)
-    until(lambda: is_gone(second), "the idle process is killed")
+    ended = os.WEXITED | os.WNOWAIT | os.WNOHANG  # all threads of it, not its first one alone
+    until(lambda: os.waitid(os.P_PID, second, ended) is not None, "the idle process is killed")
     third = process_of(pool, job)
     assert third != second
     pool.close()
