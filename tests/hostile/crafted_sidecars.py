@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def crafted_sidecars(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield from _TEXTS.items()
     for count in (2, 100):
         yield f"{count} times", data * count
+    for digits in (b"999999999", b"0", b"-7"):
+        yield f"all numbers {digits.decode()}", re.sub(rb"(?<![\w.-])\d+(?![\w.-])", digits, data)
     start = data.lstrip(b"\xef\xbb\xbf \r\n")[:1]
     if start == b"<":
         yield from _xml(data)

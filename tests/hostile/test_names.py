@@ -19,9 +19,8 @@ from nd2watch.experiment import OutputName
 from nd2watch.experiment.pattern import path_parts
 from nd2watch.sources import encode_frame
 from tests.frames import noise
-from tests.hostile import watched
 from tests.hostile.names import NAMES, TWINS, make_folder, odd_entries, write_bytes
-from tests.hostile.watched import Entry, is_at_rest, listing
+from tests.hostile.watched import Entry, Status, listing
 from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ folder = "out"
 settle_s = 0.2
 give_up_s = 10
 scan_interval_s = 2
+stalled_s = 8
 conversions = 2
 state_folder = "state"
 log_format = "{form}"
@@ -152,6 +152,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     with odd_entries(root / "in" / "names" / "odd", FRAME, root / "outside") as odd:
         may_read_all = os.access(odd["closed file"], os.R_OK)
         before = listing(root, "out", "state")
+        status = Status(root)
         with ServiceProcess(root / "config.toml") as service:
             service.wait_for("started")
             until(lambda: all_are_decided(service), "an end of each sequence")
@@ -161,7 +162,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Watched:
             before = listing(root, "out", "state")
             until(lambda: len(service.named("sequence_started")) > count, "new sequences")
             until(lambda: all_are_decided(service), "an end of each new sequence")
-            until(lambda: is_at_rest(watched.status(root), not may_read_all), "the end of all work")
+            until(lambda: status.is_at_rest(not may_read_all), "the end of all work")
             exit_status = service.terminate()
         after = listing(root, "out", "state")
     return Watched(

@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 import stat
+import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.config import built_in_presets
@@ -18,15 +19,20 @@ from tests.presets.programs import PROGRAMS
 from tests.sources.tiff_files import pixels, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from tests.hostile.corpus import HostileFile
+    from tests.presets.programs import Tells
 
 SERIES: Final = 32
 """Frames of a sequence in the first folder: as many as there are damaged files of a kind."""
 
+_PAUSE_S: Final = 1.0
 QUICK: Final = Manner(frames_per_s=0, pieces=1)
-_OF_SINGLE: Final = 16
+_OF_SINGLE: Final = 32
+_BESIDE: Final = re.compile("-000$|-all-numbers-9")
+"""Places of sidecars that have frames beside."""
+
 _VARIANT: Final = re.compile(r"crafted-inside-.*-\d+\.tif")
 _HEAD: Final = """
 [output]
@@ -36,6 +42,7 @@ folder = "out"
 settle_s = 0.3
 give_up_s = 1.0
 scan_interval_s = 5
+stalled_s = 8
 conversions = 2
 state_folder = "state"
 log_format = "json"
@@ -109,6 +116,9 @@ def lay_out(root: Path, corpus: Path, files: list[HostileFile]) -> list[str]:
     """Lay the corpus out below ``in``, write the configuration, and return the good outputs."""
     for number, file in enumerate(files):
         if file.kind:
+            place = root / "in" / PurePosixPath(*file.path.parts[:3])
+            if _BESIDE.search(place.name):
+                _write_run(place, file.path.parts[1])
             _link(corpus / file.path, root / "in" / file.path)
             continue
         is_crafted = file.path.name.startswith("crafted-")
@@ -125,47 +135,73 @@ def lay_out(root: Path, corpus: Path, files: list[HostileFile]) -> list[str]:
     outputs = ["series/good.nd2", "single/good.nd2"]
     text = _HEAD + _SERIES.format(count=SERIES)
     for preset in presets:
+        told = _write_run(root / "in" / "sidecars" / preset / "good", preset).output
         text += _PRESET.format(preset=preset)
-        outputs.append(_write_good_run(root / "in" / "sidecars" / preset / "good", preset))
+        if "{folder}" not in told:  # or the same run in another folder would be in the way
+            text += 'output = "{folder}"\n'
+            told = f"{{folder}}_{told}"
+        outputs.append(told.format(folder="good", well="B02"))
     (root / "config.toml").write_text(text)
     return outputs
 
 
-def _write_good_run(folder: Path, preset: str) -> str:
-    """Write a run of a program, and return the name of the output that it makes."""
+def _write_run(folder: Path, preset: str) -> Tells:
+    """Write a run of a program, and return what its files tell."""
     form, tells = next((form, tells) for (name, form), tells in PROGRAMS.items() if name == preset)
     write_run(folder, plan_run(built_in_presets()[preset], small_run(form, tells)), QUICK)
-    return tells.output.format(folder=folder.name, well="B02")
+    return tells
 
 
 def _link(source: Path, target: Path) -> None:
     """Put a file into a folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     os.link(source, target)
 
 
-def status(root: Path) -> Mapping[str, Any]:
-    """Return how the service is."""
-    told: Mapping[str, Any] = ask(root / "state", "status")
-    return told
+class Status:
+    """How a service is, which is not asked so often that it does nothing else.
 
+    Parameters
+    ----------
+    root : Path
+        Folder of its configuration.
 
-def is_at_rest(told: Mapping[str, Any], closed: int = 0) -> bool:
-    """Return whether the service has looked at all files but closed ones, and has nothing to do."""
-    return bool(told["watches"]) and all(
-        watch["scanned_s_ago"] is not None
-        and watch["settling"] <= closed
-        and not watch["converting"]
-        and watch["files"].get("frame_not_ready", 0) <= closed
-        for watch in told["watches"]
-    )
+    Attributes
+    ----------
+    told : mapping
+        What it told last.
+    """
 
+    def __init__(self, root: Path) -> None:
+        self.told: Mapping[str, Any] = {"watches": ()}
+        self._folder = root / "state"
+        self._due = 0.0
 
-def waiting(told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the service still does."""
-    for watch in told["watches"]:
-        left = f"{watch['settling']} settling, {len(watch['converting'])} converting"
-        yield f"{watch['name']}: {left}"
+    def is_at_rest(self, closed: int = 0) -> bool:
+        """Return whether it has looked at all files but closed ones, and has nothing to do.
+
+        Of each sequence that is not converted it has said what that lacks.
+        """
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self.told = ask(self._folder, "status")
+        self._due = now + _PAUSE_S
+        return bool(self.told["watches"]) and all(
+            watch["scanned_s_ago"] is not None
+            and watch["settling"] <= closed
+            and not watch["converting"]
+            and not watch["sequences"].get("collecting")
+            and watch["files"].get("frame_not_ready", 0) <= closed
+            for watch in self.told["watches"]
+        )
+
+    def __str__(self) -> str:
+        watches = self.told["watches"]
+        left = sum(watch["settling"] for watch in watches)
+        converting = [each["output"] for watch in watches for each in watch["converting"]]
+        return f"{left} files settling, converting {converting}"
 
 
 def peaks_kib(process: int) -> dict[int, int]:
