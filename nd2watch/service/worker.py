@@ -169,7 +169,11 @@ def _check_existing(file: OutputFile, cancelled: Callable[[], bool]) -> None:
 def _reason_of(error: Exception) -> Exception:
     """Return an error; a lack of memory, which readers take for a damaged file, is told as that."""
     cause: BaseException | None = error
+    seen: set[int] = set()
     while cause is not None and not isinstance(cause, MemoryError):
+        if id(cause) in seen:  # an error may be raised from itself
+            return error
+        seen.add(id(cause))
         cause = cause.__cause__
     if cause is None:
         return error

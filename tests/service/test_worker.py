@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nd2watch.convert import collect_folder, convert, plan_conversion
+from nd2watch.errors import FrameUnreadable
+from nd2watch.service import worker
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 from nd2watch.sources import encode_frame
@@ -88,6 +90,17 @@ def test_frames_elsewhere_of_the_same_names_sizes_and_times_are_not_taken_for_th
     (sequence,) = collect_folder(tmp_path / "elsewhere", layout_of(acquisition()))
     file = OutputFile(plan=plan_conversion(sequence), path=job.output)
     assert run(Job(watch="w", key=sequence.key, files=(file,))).end == "conflict"
+
+
+def test_an_error_that_was_raised_from_itself_ends_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        error = FrameUnreadable("no image")
+        raise error from error
+
+    monkeypatch.setattr(worker, "convert", fail)
+    assert run(make_job(tmp_path)).end == "unreadable"
 
 
 def test_a_folder_of_the_outputs_name_is_a_conflict(tmp_path: Path) -> None:
