@@ -107,9 +107,11 @@ class Intake:
     @property
     def is_waiting(self) -> bool:
         """Whether files or sequences may come further by themselves before long."""
-        change = self._readiness.next_change()
-        soon = self._clock.monotonic() + self._service.give_up_s
-        return len(self._settling) > 0 or (change is not None and change <= soon)
+        now, change = self._clock.monotonic(), self._readiness.next_change()
+        is_soon = change is not None and change <= now + self._service.give_up_s
+        # A conversion that was not tried yet waits for another one into the same file.
+        is_next = any(c.retry_at > now and not c.attempts for c in self.collections.values())
+        return len(self._settling) > 0 or is_soon or is_next
 
     def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.

@@ -271,6 +271,16 @@ class TestOnce:
         assert ("conflicts" in entry) == (fault == "conflict")
         assert ("surplus" in entry) == (fault == "surplus")
 
+    def test_waits_for_its_turn_where_two_sequences_are_of_one_output(
+        self, tmp_path: Path, config: Path
+    ) -> None:
+        for seed, name in enumerate(("x:y", "x;y")):
+            write(tmp_path / "in" / name, acquisition(seed=seed))
+        with ServiceProcess(config, "--once") as service:
+            assert service.wait() == 1
+        ends = service.named("published") + service.named("conversion_failed")
+        assert {event["sequence"] for event in ends} == {"x:y", "x;y"}
+
     def test_does_not_read_a_frame_that_is_not_filled_yet(
         self, tmp_path: Path, config: Path
     ) -> None:
