@@ -142,11 +142,6 @@ class FolderObserver:
         watch = self._observer.schedule(self._handler, str(root), recursive=True)
         self._watches[root] = (identity, watch)
 
-    @property
-    def roots(self) -> set[Path]:
-        """Folders that are observed."""
-        return set(self._watches)
-
     def forget(self, root: Path) -> None:
         """Observe a folder no more: one that was deleted gives no events when it is made anew."""
         known = self._watches.pop(root, None)
