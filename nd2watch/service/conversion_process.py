@@ -176,7 +176,8 @@ class ConversionProcess:
             progress; "blocked" when that was for a disk that does not answer, or it did not even
             get ready; "cancelled" when that was wished.
         """
-        self._heard.clear()
+        if self._has_begun:  # what was said before belongs to other jobs
+            self._heard.clear()
         self._until = time.monotonic() + self._patience_s
         assignment = Assignment(task=task, job=job, memory_bytes=self._limits.memory_bytes)
         self._orders.put(pickle.dumps(assignment))

@@ -296,9 +296,7 @@ class Intake:
     def _take_late(self, collection: Collection, frame: FrameFile) -> None:
         """Report a frame of a published sequence, which is converted again where that is wanted."""
         again = self.watch.converts_again
-        what = (
-            "it is converted again, into another file" if again else "the ND2 file stays as it is"
-        )
+        what = "it is converted anew" if again else "the ND2 file stays as it is"
         collection.late += 1
         self._tell(
             "warning" if collection.late == 1 else "debug",
