@@ -9,7 +9,7 @@ from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
 from nd2watch.experiment import ImageSequence
 from nd2watch.service.collection import Collection
 from nd2watch.service.companion_intake import CompanionIntake
-from nd2watch.service.doubles import note_double
+from nd2watch.service.doubles import Doubles
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
@@ -88,6 +88,7 @@ class Intake:
         self._passed_over: set[Path] = set()
         self._unreadable = UnreadableFolders(self._log, self.troubles)
         patience_s = 0.0 if once else service.give_up_s
+        self._doubles = Doubles(None if once else self._settling, self._tell)
         self._beside = CompanionIntake(watch, self._settling, self._known, patience_s, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
@@ -278,10 +279,9 @@ class Intake:
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self._known[frame.path] = frame.key
         collection.note(frame, self._clock.monotonic() - self._age_s(frame))
-        if collection.state == "forgotten":
-            return
-        if collection.state == "published":
-            self._take_late(collection, frame)
+        if collection.is_settled:
+            if collection.state == "published":
+                self._take_late(collection, frame)
             return
         layout = collection.sequence.layout
         if layout is not self.watch.layout:  # its sidecar tells what the fields are
@@ -290,7 +290,7 @@ class Intake:
         if collection.state == "failed":
             collection.reopen()
         if present is not None:
-            note_double(collection, name.coordinate, frame.path, present.path, self._tell)
+            self._doubles.note(collection, name.coordinate, frame, present.path)
         self._check(collection)
 
     def _take_late(self, collection: Collection, frame: FrameFile) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from nd2watch.convert import check_file
 from nd2watch.errors import Nd2WatchError
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.pending import PendingFile
+from nd2watch.service.content import same_content
 from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _move(path: Path, target: Path) -> None:
         pass
     except OSError:  # on another file system, or one without links
         _copy(path, target)
-    if not filecmp.cmp(path, target, shallow=False):
+    if not same_content(path, target):
         raise FileExistsError(f"{target} is there and is another file; {path} stays")
     host.sync_folder(target.parent)
     path.unlink()
