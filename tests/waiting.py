@@ -49,7 +49,7 @@ class ServiceProcess:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             with self._news:
-                self.events.append(json.loads(line) if line.startswith("{") else {"event": line})
+                self.events.append(_event_of(line))
                 self._news.notify_all()
         with self._news:
             self._news.notify_all()
@@ -95,6 +95,15 @@ class ServiceProcess:
         self.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+def _event_of(line: str) -> dict[str, Any]:
+    """Return a log event; a line that is none, or was cut off by a kill, is its only field."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) else {"event": line}
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -1,0 +1,70 @@
+"""What was done to a service, and what came of it, in numbers."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+
+class Figures:
+    """Counts for any thread.
+
+    Attributes
+    ----------
+    faults : Counter of str
+        What was done to the service and its surroundings, by kind.
+    frames : Counter of str
+        What the microscopes did wrong with frames and sidecars, by kind.
+    found : Counter of str
+        What was there in the end.
+    seconds : float
+        Time that all took, s.
+    """
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+        self.frames: Counter[str] = Counter()
+        self.found: Counter[str] = Counter()
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    def fault(self, kind: str) -> None:
+        """Count something that was done to the service or its surroundings."""
+        with self._lock:
+            self.faults[kind] += 1
+
+    def frame(self, kind: str) -> None:
+        """Count something that was done wrong with a frame or sidecar."""
+        with self._lock:
+            self.frames[kind] += 1
+
+    def find(self, kind: str, count: int = 1) -> None:
+        """Count what was found."""
+        with self._lock:
+            self.found[kind] += count
+
+    @property
+    def kills(self) -> int:
+        """Times that the service was killed."""
+        return self.faults["service killed"]
+
+    def add(self, other: Figures) -> None:
+        """Add the figures of another run."""
+        self.faults += other.faults
+        self.frames += other.frames
+        self.found += other.found
+        self.seconds += other.seconds
+
+    def __str__(self) -> str:
+        found = self.found
+        parts = [
+            f"{self.seconds:.0f} s, {found['rounds']} rounds, {found['starts']} starts",
+            f"{self.kills} kills, {self.faults.total() - self.kills} further faults around it,"
+            f" {self.frames.total()} in the delivery of frames",
+            *(f"  {count:6d}  {kind}" for kind, count in sorted(self.faults.items())),
+            *(f"  {count:6d}  {kind}" for kind, count in sorted(self.frames.items())),
+            f"{found['sequences']} sequences, {found['frames']} frames,"
+            f" {found['files']} ND2 files, {found['put away']} frames put away",
+            f"lost = {found['lost']}",
+        ]
+        return "\n".join(parts)
