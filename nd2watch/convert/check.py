@@ -61,6 +61,7 @@ def check_file(
     path: Path,
     *,
     sources: bool = False,
+    all_sources: bool = True,
     folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FileCheck:
@@ -77,6 +78,8 @@ def check_file(
         The file.
     sources : bool, default False
         Convert the files that the frames were made from again, and compare.
+    all_sources : bool, default True
+        All of these have to be there; else only those that are there are compared.
     folder : Path, optional
         Where these files are now; the recorded folder when omitted.
     progress : callable, optional
@@ -92,13 +95,15 @@ def check_file(
     except FormatError as error:
         return FileCheck(path=path, problems=(str(error).removeprefix(f"{path}: "),))
     with reader:
-        return _Check(reader, sources, folder).run(progress)
+        return _Check(reader, sources, all_sources, folder).run(progress)
 
 
 class _Check:
     """The check of an open file."""
 
-    def __init__(self, reader: Nd2Reader, with_sources: bool, folder: Path | None) -> None:
+    def __init__(
+        self, reader: Nd2Reader, with_sources: bool, all_sources: bool, folder: Path | None
+    ) -> None:
         self._reader = reader
         structure = Structure(reader)
         self._frames = structure.frames
@@ -110,7 +115,7 @@ class _Check:
         provenance = structure.provenance
         self._digests = [frame.digest for frame in provenance.frames] if provenance else []
         if with_sources and provenance is not None and provenance.frames:
-            self._sources = SourceComparison(reader, provenance, folder)
+            self._sources = SourceComparison(reader, provenance, folder, need_all=all_sources)
             self._problems += self._sources.obstacles
         elif with_sources:
             self._problems.append(_UNKNOWN_SOURCES)

@@ -34,6 +34,8 @@ class SourceComparison:
         What it records of its sources.
     folder : Path, optional
         Where they are now, or what the folder of theirs is in; the recorded one when omitted.
+    need_all : bool, default True
+        Sources that are not there are problems; else they are passed over.
 
     Attributes
     ----------
@@ -43,7 +45,14 @@ class SourceComparison:
         Frames so far whose sources have the pixels that were converted.
     """
 
-    def __init__(self, reader: Nd2Reader, provenance: Provenance, folder: Path | None) -> None:
+    def __init__(
+        self,
+        reader: Nd2Reader,
+        provenance: Provenance,
+        folder: Path | None,
+        *,
+        need_all: bool = True,
+    ) -> None:
         self._reader = reader
         self._frames = provenance.frames
         recorded = Path(provenance.folder)
@@ -51,7 +60,8 @@ class SourceComparison:
         self._retimed: list[Path] = []
         self._pixels = PlaneReader()
         self._opened: dict[Path, FrameFile] = {}
-        self.obstacles = tuple(self._find_obstacles())
+        self._need_all = need_all
+        self.obstacles = tuple(self._find_obstacles()) if need_all else ()
         self.equal_count = 0
 
     def _moved_folder(self, recorded: Path, folder: Path) -> Path:
@@ -94,6 +104,8 @@ class SourceComparison:
             there = [source for source in frame.sources if source is not None]
             if problems := [p for source in there if (p := self._check_status(source))]:
                 return problems
+            if not all((self._folder / source.name).exists() for source in there):
+                return []  # those are passed over
             planes = [None if s is None else self._plane(s) for s in frame.sources]
             pixels = read_components(planes, self._reader.attributes, self._pixels)
         except (SourceError, FormatError, OSError) as error:
@@ -124,7 +136,7 @@ class SourceComparison:
         path = self._folder / source.name
         key = FileKey.of_path(path)
         if key is None:
-            return f"source {path} is missing"
+            return f"source {path} is missing" if self._need_all else ""
         if key.size != source.size:
             return f"source {path} has {key.size} bytes; it had {source.size} at the conversion"
         if key.mtime_ns != source.mtime_ns:

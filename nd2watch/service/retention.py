@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,9 @@ def tidy(
 ) -> None:
     """Move or delete the frames that are due; each only when all speaks for it.
 
-    The ND2 files are compared with their sources once more. A frame is touched only if it is the
-    very file that was converted, by its identity on disk and by what its ND2 file records.
+    The ND2 files are compared once more with their sources, as far as these are there. A frame is
+    touched only if it is the very file that was converted, by its identity on disk and by what its
+    ND2 file records.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def tidy(
         Asked before each sequence whether to end.
     """
     for due in due_sequences(journal, watch, retention):
-        if stopping() or due.at > now:
+        if stopping() or due.at > now or not any(os.path.lexists(f.path) for f in due.frames):
             continue
         log = log.bind(watch=watch.name, sequence=due.sequence.title)
         try:
@@ -119,11 +121,12 @@ def _recorded_sources(record: SequenceRecord) -> dict[str, tuple[int, int]]:
     Raises
     ------
     Nd2WatchError, OSError
-        If a file is not there, is not sound, or does not equal its sources.
+        If a file is not there, is not sound, or does not equal its sources; those that are not
+        there may have been put away before.
     """
     sources: dict[str, tuple[int, int]] = {}
     for output in map(Path, record.outputs):
-        check = check_file(output, sources=True)
+        check = check_file(output, sources=True, all_sources=False)
         if check.problems:
             raise Nd2WatchError(f"{output} is not beyond doubt: {check.problems[0]}")
         with Nd2Reader(output) as reader:
@@ -145,13 +148,13 @@ def _put_away(
     retention: RetentionConfig,
     log: FilteringBoundLogger,
 ) -> bool:
-    """Move or delete one frame, and return whether that was done, now or before."""
+    """Move or delete one frame, and return whether that was done."""
     path = Path(frame.path)
     reason = ""
     try:
         key = FileKey.of_path(path)
-        if key is None:
-            return True
+        if key is None:  # put away before, or its folder is not there now
+            return False
         if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
             reason = "it is not the file that was converted"
         elif recorded.get(frame.path) != (key.size, key.mtime_ns):

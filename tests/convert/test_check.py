@@ -310,6 +310,19 @@ class TestSources:
         assert check.problems == (f"source {source} is missing",)
         assert (check.as_written, check.as_sources) == (4, 3)
 
+    def test_missing_sources_are_passed_over_where_that_is_wanted(self, converted: Path) -> None:
+        first = a_source(converted)
+        first.unlink()
+        check = check_file(converted, sources=True, all_sources=False)
+        assert check.problems == ()
+        assert (check.as_written, check.as_sources) == (4, 3)
+        for source in list(first.parent.iterdir()):
+            source.unlink()
+        assert check_file(converted, sources=True, all_sources=False).problems == ()
+        first.parent.rmdir()
+        check = check_file(converted, sources=True, all_sources=False)
+        assert (check.problems, check.as_sources) == ((), 0)
+
     def test_a_source_that_is_no_image_any_more_is_named(self, converted: Path) -> None:
         source = a_source(converted)
         source.write_bytes(b"x" * source.stat().st_size)

@@ -133,6 +133,43 @@ def test_another_file_at_the_target_stays_and_so_does_the_frame(lab: Lab, tmp_pa
     assert "another file" in lab.logged("frame_kept")[0]["reason"]
 
 
+@pytest.mark.parametrize("action", ["move", "delete"])
+def test_what_was_interrupted_is_gone_on_with(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def unlink(path: Any, **options: Any) -> None:
+        if lab.left() == 20:
+            raise Killed
+        real(path, **options)
+
+    real = os.unlink
+    target = {"folder": tmp_path / "done"} if action == "move" else {}
+    with monkeypatch.context() as patches:
+        patches.setattr(os, "unlink", unlink)
+        with pytest.raises(Killed):
+            lab.tidy(25, action=action, **target)
+    assert lab.left() == 20
+    lab.tidy(26, action=action, **target)
+    assert lab.left() == 0
+    assert not lab.logged("frames_kept")
+    if action == "move":
+        assert len(list((tmp_path / "done" / "test" / "a").iterdir())) == 24
+
+
+def test_frames_that_are_not_there_now_are_put_away_when_they_are_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "a").rename(tmp_path / "elsewhere")
+    lab.tidy(25)
+    (tmp_path / "elsewhere").rename(tmp_path / "in" / "a")
+    assert lab.left() == 24
+    lab.tidy(26)
+    assert lab.left() == 0
+
+
 class TestNothingIsTouched:
     def test_when_the_nd2_file_is_gone(self, lab: Lab, tmp_path: Path) -> None:
         (tmp_path / "out" / "a.nd2").unlink()
