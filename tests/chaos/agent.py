@@ -174,15 +174,17 @@ class Agent:
         self._begin(Closed(kind, kinds[kind], self._laboratory.locks[watch]), 2.0)
 
     def move_folder(self) -> None:
-        """Rename a folder of frames."""
+        """Rename a folder of frames, of which none are being put away."""
         watch, path = self._any_frame()
-        if path is not None:
+        if path is not None and self._laboratory.retention == "keep":
             root = self._laboratory.root(watch)
             run = root / path.relative_to(root).parts[0]
             self._begin(Away(run, *self._elsewhere(watch)), 2.0)
 
     def replace_root(self) -> None:
-        """Put an empty folder in the place of a watched one."""
+        """Put an empty folder in the place of a watched one, where none are being put away."""
+        if self._laboratory.retention != "keep":
+            return
         watch = self._chance.choice(list(self._laboratory.locks))
         self._begin(Replaced(self._laboratory.root(watch), *self._elsewhere(watch)), 2.0)
 

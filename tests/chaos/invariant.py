@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import JournalError
@@ -97,9 +98,12 @@ def _records(laboratory: Laboratory) -> Iterator[str]:
     for record in records:
         if record.state != "published":
             yield f"{record.watch} {record.title} is on record as {record.state}: {record.reason}"
-    expected = sorted(str(laboratory.output / name) for name in laboratory.expected)
-    if sorted(outputs) != expected:
-        yield f"on record as published are {sorted(outputs)}, not {expected}"
+    expected = [str(laboratory.output / name) for name in laboratory.expected]
+    for output in sorted(set(expected) - set(outputs)):
+        yield f"{output} is not on record as published"
+    for output, count in Counter(outputs).items():
+        if count > 1 or output not in expected:
+            yield f"{output} is on record as published by {count} sequences"
 
 
 def _strays(laboratory: Laboratory) -> Iterator[str]:

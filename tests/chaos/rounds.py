@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.chaos.laboratory import Retention
     from tests.chaos.sequences import Layout
 
-_RETENTIONS: Final[list[Retention]] = ["keep", "move", "delete"]
+_RETENTIONS: Final[list[Retention]] = ["keep", "keep", "move", "delete"]
 _LEFT_BYTES: Final = (0, 60_000, 8_000)
 
 
