@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import threading
-    from pathlib import Path
 
     from tests.chaos.laboratory import Laboratory
     from tests.chaos.service import Service
@@ -195,9 +195,7 @@ class RealDisk(Disk):
         super().__init__(laboratory)
         self._filler = laboratory.output / "filler"
         self._left = list(left_bytes)
-        size = f"size={_DISK_BYTES},mode=755"
-        command = ["mount", "-t", "tmpfs", "-o", size, "nd2watch-chaos", str(laboratory.output)]
-        subprocess.run(command, check=True, capture_output=True)
+        _mount(laboratory.output)
 
     def fill(self) -> None:
         """Leave room for nothing, or for a part of a file."""
@@ -214,7 +212,7 @@ class RealDisk(Disk):
 
     def unmount(self) -> None:
         """Unmount it."""
-        subprocess.run(["umount", "--lazy", str(self._laboratory.output)], check=True)
+        _unmount(self._laboratory.output)
 
 
 class ReservedDisk(Disk):
@@ -239,4 +237,22 @@ class ReservedDisk(Disk):
 
 def can_mount() -> bool:
     """Return whether this process may mount file systems."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("mount") is not None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _mount(Path(folder))
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        _unmount(Path(folder))
+    return True
+
+
+def _mount(folder: Path) -> None:
+    """Mount a small file system in memory."""
+    size = f"size={_DISK_BYTES},mode=755"
+    command = ["mount", "-t", "tmpfs", "-o", size, "nd2watch-chaos", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount it, even if somebody uses it."""
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

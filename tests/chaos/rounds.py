@@ -80,7 +80,7 @@ def run_round(folder: Path, seed: int, plan: Plan) -> Figures:
         if disk is not None:
             stack.callback(disk.unmount)
         service = Service(laboratory, chance)
-        stack.callback(service.kill)
+        stack.callback(service.close)
         agent = Agent(
             laboratory,
             service,
@@ -88,35 +88,12 @@ def run_round(folder: Path, seed: int, plan: Plan) -> Figures:
             random.Random(chance.random()),
             figures,
         )
-        microscopes = [
-            Microscope(
-                laboratory,
-                layout,
-                random.Random(chance.random()),
-                figures,
-                pause_s=plan.pause_s,
-                most=plan.sequences,
-            )
-            for layout in layouts
-        ]
-        for microscope in microscopes:
-            microscope.start()
-        try:
-            while figures.kills < plan.kills or time.monotonic() < begun + plan.seconds:
-                agent.act()
-        finally:
-            agent.heal()
-            for microscope in microscopes:
-                microscope.finish()
-            for microscope in microscopes:
-                microscope.join()
-        errors = [repr(m.error) for m in microscopes if m.error is not None]
-        wrong = errors + agent.violations
+        wrong = _ill_treat(agent, _microscopes(laboratory, plan, chance, figures), plan, figures)
         wrong += _waited(laboratory)
         service.terminate()
         wrong += [str(alarm) for alarm in service.alarms] + violations(laboratory, figures)
         if wrong:
-            shutil.copytree(laboratory.output, folder / "out-at-the-end", symlinks=True)
+            shutil.copytree(laboratory.output, folder / "out-at-the-end")
     figures.find("rounds")
     figures.find("starts", service.lives)
     figures.seconds = time.monotonic() - begun
@@ -125,10 +102,46 @@ def run_round(folder: Path, seed: int, plan: Plan) -> Figures:
     return figures
 
 
+def _microscopes(
+    laboratory: Laboratory, plan: Plan, chance: random.Random, figures: Figures
+) -> list[Microscope]:
+    """Return a microscope for each watched folder."""
+    return [
+        Microscope(
+            laboratory,
+            layout,
+            random.Random(chance.random()),
+            figures,
+            pause_s=plan.pause_s,
+            most=plan.sequences,
+        )
+        for layout in laboratory.layouts
+    ]
+
+
+def _ill_treat(
+    agent: Agent, microscopes: list[Microscope], plan: Plan, figures: Figures
+) -> list[str]:
+    """Let microscopes and agent work, then make all right; return what went wrong meanwhile."""
+    enough = time.monotonic() + plan.seconds
+    for microscope in microscopes:
+        microscope.start()
+    try:
+        while figures.kills < plan.kills or time.monotonic() < enough:
+            agent.act()
+    finally:
+        agent.heal()
+        for microscope in microscopes:
+            microscope.finish()
+        for microscope in microscopes:
+            microscope.join()
+    return [repr(m.error) for m in microscopes if m.error is not None] + agent.violations
+
+
 def _waited(laboratory: Laboratory) -> list[str]:
     """Wait until all is published; return what is not."""
     try:
-        until(lambda: published(laboratory) >= laboratory.expected, "all is published")
+        until(lambda: published(laboratory) >= laboratory.expected, "all to be published")
     except AssertionError:
         missing = laboratory.expected - published(laboratory)
         return [f"{name} is not on record as published" for name in sorted(missing)]

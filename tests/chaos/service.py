@@ -111,6 +111,11 @@ class Service:
         self.signal(signal.SIGKILL)
         self._end(-signal.SIGKILL)
 
+    def close(self) -> None:
+        """End it in the end, if it runs."""
+        if self.is_alive:
+            self.kill()
+
     def terminate(self) -> None:
         """End it as a service manager does."""
         is_ready = bool(self.life.named("watching"))
