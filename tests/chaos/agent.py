@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from tests.chaos.faults import Away, Closed, Disk, Fault, Replaced, Stopped
+from tests.chaos.faults import Away, Closed, Fault, Replaced, Stopped
 from tests.chaos.invariant import taken_too_early
 
 if TYPE_CHECKING:
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.chaos.disk import Disk
     from tests.chaos.figures import Figures
     from tests.chaos.laboratory import Laboratory
     from tests.chaos.service import Service
 
-_MOMENTS: Final = (
-    "started",
-    "sequence_started",
-    "sequence_complete",
-    "conversion_step",
-    "conversion_step",
-    "conversion_step",
-    "published",
-    "unfinished_file_removed",
-    "frames_put_away",
-    "folder_unavailable",
-)
-"""Log events right after which the service is killed, in half of the cases."""
+_MOMENTS: Final = {
+    "started": 1,
+    "sequence_started": 1,
+    "sequence_complete": 4,
+    "conversion_step": 8,
+    "published": 2,
+    "unfinished_file_removed": 1,
+    "frames_put_away": 1,
+    "folder_unavailable": 1,
+}
+"""Log events right after which the service is killed, and how often compared to others."""
+
+_ANY_MOMENT: Final = 0.3
+"""Share of kills that wait for no event."""
 
 _SHIFTS_S: Final = (-400 * 86_400.0, -3600.0, -30.0, 30.0, 3600.0, 400 * 86_400.0)
 
@@ -109,12 +111,12 @@ class Agent:
 
     def kill(self) -> None:
         """Kill the service, at any moment or right after something has happened, and start it."""
-        if self._chance.random() < 0.5:
-            self._pause.wait(self._chance.uniform(0, 2.5))
+        if self._chance.random() < _ANY_MOMENT:
+            self._pause.wait(self._chance.uniform(0, 2))
         else:
-            moment = self._chance.choice(_MOMENTS)
-            self._service.life.wait_for_any([moment], self._chance.uniform(0.5, 3))
-            self._pause.wait(self._chance.choice([0, 0, 0.01, 0.1]))
+            moments = self._chance.choices(list(_MOMENTS), list(_MOMENTS.values()))
+            self._service.life.wait_for_any(moments, self._chance.uniform(0.5, 3))
+            self._pause.wait(self._chance.choice([0, 0, 0.02, 0.1, 0.3]))
         self._service.kill()
         self._figures.fault("service killed")
         if not any(isinstance(fault, Closed) for _, fault in self._lasting):

@@ -15,6 +15,8 @@ class Figures:
         What was done to the service and its surroundings, by kind.
     frames : Counter of str
         What the microscopes did wrong with frames and sidecars, by kind.
+    recovered : Counter of str
+        What the service had to make good.
     found : Counter of str
         What was there in the end.
     seconds : float
@@ -24,6 +26,7 @@ class Figures:
     def __init__(self) -> None:
         self.faults: Counter[str] = Counter()
         self.frames: Counter[str] = Counter()
+        self.recovered: Counter[str] = Counter()
         self.found: Counter[str] = Counter()
         self.seconds = 0.0
         self._lock = threading.Lock()
@@ -52,6 +55,7 @@ class Figures:
         """Add the figures of another run."""
         self.faults += other.faults
         self.frames += other.frames
+        self.recovered += other.recovered
         self.found += other.found
         self.seconds += other.seconds
 
@@ -61,10 +65,16 @@ class Figures:
             f"{self.seconds:.0f} s, {found['rounds']} rounds, {found['starts']} starts",
             f"{self.kills} kills, {self.faults.total() - self.kills} further faults around it,"
             f" {self.frames.total()} in the delivery of frames",
-            *(f"  {count:6d}  {kind}" for kind, count in sorted(self.faults.items())),
-            *(f"  {count:6d}  {kind}" for kind, count in sorted(self.frames.items())),
+            *_listed("done to the service and around it", self.faults),
+            *_listed("done to frames and sidecars", self.frames),
+            *_listed("what the service had to make good", self.recovered),
             f"{found['sequences']} sequences, {found['frames']} frames,"
             f" {found['files']} ND2 files, {found['put away']} frames put away",
             f"lost = {found['lost']}",
         ]
         return "\n".join(parts)
+
+
+def _listed(title: str, counts: Counter[str]) -> list[str]:
+    """Return the lines of some counts."""
+    return [f"{title}:", *(f"  {count:6d}  {kind}" for kind, count in sorted(counts.items()))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos.agent import Agent
-from tests.chaos.faults import RealDisk, ReservedDisk, can_mount
+from tests.chaos.disk import RealDisk, ReservedDisk, can_mount
 from tests.chaos.figures import Figures
 from tests.chaos.invariant import published, violations
 from tests.chaos.laboratory import Laboratory
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.chaos.sequences import Layout
 
 _RETENTIONS: Final[list[Retention]] = ["keep", "keep", "move", "delete"]
-_LEFT_BYTES: Final = (0, 60_000, 8_000)
+_LEFT_BYTES: Final = (0, 60_000, 2_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,7 @@ def run_round(folder: Path, seed: int, plan: Plan) -> Figures:
             shutil.copytree(laboratory.output, folder / "out-at-the-end")
     figures.find("rounds")
     figures.find("starts", service.lives)
+    figures.recovered += service.recovered
     figures.seconds = time.monotonic() - begun
     assert not wrong, "\n".join([f"seed {seed}, see {folder}:", *wrong])
     shutil.rmtree(folder)

@@ -22,6 +22,8 @@ _WELLS: Final = ("B02", "C03")
 _CHANNELS: Final = ("DAPI", "GFP")
 _WIDTH: Final = 40
 _HEIGHT: Final = 32
+_LARGE: Final = 384
+"""Edge of images whose conversion takes a while, pixels."""
 
 _PATTERN: Final = """
 pattern = "{tag}_t{t:3}_xy{p:2}_z{z:3}_c{c}.tif"
@@ -99,7 +101,7 @@ class PatternLayout:
     def sequence(self, name: str, scratch: Path, seed: int) -> Sequence:
         """Return a new sequence."""
         what = Acquisition(
-            t=2, p=2, z=2, channels=_CHANNELS, width=_WIDTH, height=_HEIGHT, seed=seed
+            t=2, p=2, z=2, channels=_CHANNELS, width=_LARGE, height=_LARGE, seed=seed
         )
         output = f"pattern_{name}.nd2"
         pixels = {place: what.pixels(place) for place in what.coordinates()}

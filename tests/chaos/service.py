@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from tests.chaos.laboratory import Laboratory
 
 _ALARMING: Final = ("watch_failed", "journal_damaged", "folder_stalled")
+RECOVERED: Final = {
+    "unfinished_file_removed": "unfinished files removed",
+    "already_converted": "files found that were not on record",
+    "conversion_blocked": "conversions blocked",
+    "conversion_crashed": "conversions crashed",
+    "conversion_cancelled": "conversions cancelled",
+    "conversion_changed": "conversions whose sources changed",
+    "frame_conflict": "conflicts between frames",
+    "folder_unavailable": "folders unavailable",
+}
+"""Log events that tell what the service had to make good, and their names in the figures."""
+
 _MOST_UPTIME_S: Final = 30 * 86_400
 
 
@@ -70,11 +83,14 @@ class Service:
         How many there were.
     alarms : list of dict
         Log events of all lives that must never come.
+    recovered : Counter of str
+        What it had to make good in all lives.
     """
 
     def __init__(self, laboratory: Laboratory, chance: random.Random) -> None:
         self.lives = 0
         self.alarms: list[dict[str, Any]] = []
+        self.recovered = Counter[str]()
         self._laboratory = laboratory
         self._chance = chance
         self._clock = laboratory.folder / "clock"
@@ -138,6 +154,8 @@ class Service:
         assert self.life.process.stderr is not None
         self.life.process.stderr.close()
         self.alarms += self.life.alarms
+        names = [RECOVERED.get(event["event"]) for event in self.life.events]
+        self.recovered.update(name for name in names if name is not None)
         with self._log.open("a", encoding="utf-8") as log:
             for event in self.life.events:
                 log.write(f"{json.dumps(event)}\n")

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sets clocks and
 
 @pytest.mark.timeout(300)
 def test_twenty_kills_and_much_else_lose_nothing(tmp_path: Path) -> None:
-    figures = run_round(tmp_path / "chaos", SEED, Plan(kills=20))
+    figures = run_round(tmp_path / "chaos", SEED, Plan(kills=20, sequences=8))
     print(figures)
     assert figures.kills == 20
     assert len(figures.faults) > 5
