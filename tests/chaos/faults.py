@@ -6,11 +6,11 @@ import contextlib
 import os
 import signal
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     from tests.chaos.service import Service
 
