@@ -34,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
         set_up_logging(settings.service.log_format, settings.service.log_level)
         return settings
 
-    daemon = Daemon(load, SystemClock(), structlog.get_logger(), once=options.once)
-    return serve(daemon)
+    return serve(lambda: Daemon(load, SystemClock(), structlog.get_logger(), once=options.once))
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:

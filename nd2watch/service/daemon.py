@@ -372,8 +372,20 @@ class Daemon:
         return 1 if self._dispatcher.failed or left else 0
 
 
-def serve(daemon: Daemon) -> int:
-    """Run a daemon in the foreground under the control of signals, and return its exit status."""
+def serve(make: Callable[[], Daemon]) -> int:
+    """Run a daemon in the foreground under the control of signals, and return its exit status.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the daemon; signals that come meanwhile are heeded by it.
+    """
+    wishes: list[Callable[[Daemon], None]] = []
+    host.on_stop_signal(lambda reason: wishes.append(lambda daemon: daemon.stop(reason)))
+    host.on_reload_signal(lambda: wishes.append(Daemon.reload))
+    daemon = make()
     host.on_stop_signal(daemon.stop)
     host.on_reload_signal(daemon.reload)
+    for wish in wishes:
+        wish(daemon)
     return daemon.run()

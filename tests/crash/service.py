@@ -31,7 +31,7 @@ def main() -> int:
         return load_settings(options.config)
 
     task = partial(convert_with_fault, options.marks)
-    return serve(Daemon(load, SystemClock(), structlog.get_logger(), task=task))
+    return serve(lambda: Daemon(load, SystemClock(), structlog.get_logger(), task=task))
 
 
 if __name__ == "__main__":

@@ -216,6 +216,13 @@ def test_a_stop_in_the_middle_of_a_conversion_is_clean(
     assert len(left) == len(service.named("published"))
 
 
+def test_a_stop_in_the_middle_of_the_start_is_not_lost(config: Path) -> None:
+    launch = (sys.executable, "-m", "tests.service.early")
+    with ServiceProcess(config, launch=launch) as service:
+        assert service.wait() == 0
+    assert [event["event"] for event in service.events][-1] == "stopped"
+
+
 def test_a_reload_takes_up_a_changed_configuration(tmp_path: Path, config: Path) -> None:
     what = acquisition(t=1)
     sources = write(tmp_path / "in" / "a", what)
