@@ -10,6 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,20 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no type h
         """Remove a job; one that has begun is not found any more when the scheduler stops."""
         with contextlib.suppress(JobLookupError):
             super().remove_job(job_id, jobstore)
+
+
+class _Interval(IntervalTrigger):  # type: ignore[misc]  # it has no type hints
+    """Regular times of which those that were missed count as one.
+
+    They are not gone through one by one: there are millions when a wrong clock is set right.
+    """
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the time that follows another one, but none that has passed."""
+        due: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        return due if due is None or due > now else now + self.interval
 
 
 class JobScheduler:
@@ -72,15 +87,17 @@ class JobScheduler:
     def scan_every(self, name: str, seconds: float, poke: Callable[[], None]) -> None:
         """Call `poke`, which must be quick, at regular intervals; a name has one interval."""
         self._scheduler.add_job(
-            poke, "interval", seconds=seconds, id=f"{_SCAN} {name}", replace_existing=True
+            poke,
+            _Interval(seconds=seconds, timezone=UTC),
+            id=f"{_SCAN} {name}",
+            replace_existing=True,
         )
 
     def tidy_every(self, seconds: float, tidy: Callable[[], None]) -> None:
         """Call `tidy`, which may take long, at regular intervals, the first time soon."""
         self._scheduler.add_job(
             tidy,
-            "interval",
-            seconds=seconds,
+            _Interval(seconds=seconds, timezone=UTC),
             id=f"{_SCAN} to tidy",
             executor=_TIDYING,
             replace_existing=True,

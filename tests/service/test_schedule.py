@@ -39,6 +39,16 @@ class Tomorrow(datetime):
         return super().now(tz) + timedelta(days=1)
 
 
+class Movable(datetime):
+    """The time of a machine whose clock is set."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + cls.ahead
+
+
 @contextmanager
 def running(clock: SetClock | None = None) -> Iterator[JobScheduler]:
     scheduler = JobScheduler(1, clock or SetClock())
@@ -72,6 +82,22 @@ def test_regular_calls_go_on_when_the_clock_was_set_back(monkeypatch: pytest.Mon
         scheduler.heed_clock()
         assert scanned.wait(DEADLINE_S)
         assert tidied.wait(DEADLINE_S)
+
+
+def test_a_clock_that_is_set_forward_by_months_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Movable)
+    monkeypatch.setattr(Movable, "ahead", timedelta())
+    scanned, begun = threading.Semaphore(0), threading.Event()
+    with running() as scheduler:
+        scheduler.scan_every("a", 1.0, scanned.release)
+        assert scanned.acquire(timeout=DEADLINE_S)
+        Movable.ahead = timedelta(days=200)  # as many runs were missed as these have seconds
+        assert scanned.acquire(timeout=4.0)
+        scheduler.convert("b", begun.set)
+        assert begun.wait(DEADLINE_S)
+        assert scanned.acquire(timeout=DEADLINE_S)
 
 
 def test_a_clock_that_goes_on_or_is_set_forward_calls_for_nothing_more() -> None:
