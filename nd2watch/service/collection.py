@@ -45,6 +45,8 @@ class Collection:
         Files with other content for a place that is taken; while there are any, it waits.
     copies : dict from Path to Coordinate
         Files with the same content as one that is taken.
+    newcomers : set of Path
+        Files that came while it is being converted, without them.
     misfits : set of Path
         Files that were refused because most frames have another format.
     blocked_by : Path, optional
@@ -90,6 +92,7 @@ class Collection:
     misfit_reported: bool = False
     rivals: dict[Path, Coordinate] = field(default_factory=dict)
     copies: dict[Path, Coordinate] = field(default_factory=dict)
+    newcomers: set[Path] = field(default_factory=set)
     misfits: set[Path] = field(default_factory=set)
     blocked_by: Path | None = None
     differing: set[Path] = field(default_factory=set)
@@ -121,6 +124,8 @@ class Collection:
     def note(self, frame: FrameFile, moment: float) -> None:
         """Note that a frame came at some moment, monotonic seconds."""
         self.files.add(frame.path)
+        if self.state == "queued":
+            self.newcomers.add(frame.path)
         if frame.path.parent not in self.folders:
             self.folders.add(frame.path.parent)
             self.known_version = -1
@@ -139,6 +144,7 @@ class Collection:
     def discard(self, path: Path) -> list[Path]:
         """Take a file out, and return the doubles that may have its place now."""
         self.files.discard(path)
+        self.newcomers.discard(path)
         self.differing.discard(path)
         doubles = {**self.rivals, **self.copies}
         self.rivals.pop(path, None)
@@ -160,6 +166,7 @@ class Collection:
         self.attempts = self.crashes = 0
         self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
         self.rivals, self.copies, self.misfits, self.differing = {}, {}, set(), set()
+        self.newcomers = set()
 
     def reopen(self) -> None:
         """Take it up again."""
@@ -169,6 +176,7 @@ class Collection:
             self.state = "collecting"
             self.reason = ""
             self.blocked_by = None
+            self.newcomers = set()
 
     @property
     def is_settled(self) -> bool:

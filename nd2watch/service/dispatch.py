@@ -217,7 +217,10 @@ class Dispatcher:
 def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float) -> None:
     """Bring a sequence into the state that follows from an outcome."""
     if outcome.end in ("published", "present"):
+        late = collection.newcomers - collection.copies.keys()
         collection.close()
+        for path in sorted(late):
+            intake.look_again(path)
         intake.drop_if_empty(outcome.job.key)
     elif outcome.end in ("changed", "cancelled"):
         intake.recheck(collection)

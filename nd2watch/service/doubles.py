@@ -64,11 +64,14 @@ class Doubles:
             self._tell("warning", "frame_doubled", path, same_as=present, coordinate=place)
             return
         collection.rivals[path] = coordinate
+        taken = collection.state == "queued"
+        what = "is being converted without it" if taken else "waits until one is removed"
         self._tell(
             "error",
             "frame_conflict",
             path,
+            sequence=collection.sequence.title,
             other=present,
             coordinate=place,
-            reason="both files claim this place; the sequence waits until one is removed",
+            reason=f"both files claim this place; the sequence {what}",
         )

@@ -189,7 +189,7 @@ class Intake:
         self._release(collection, path)
         collection.misfits.discard(path)
         for misfit in collection.misfits.copy():  # another format may be the usual one now
-            self._look_again(misfit)
+            self.look_again(misfit)
         if collection.state == "failed":
             collection.reopen()
 
@@ -202,9 +202,9 @@ class Intake:
     def _release(self, collection: Collection, path: Path) -> None:
         """Take a file out of its sequence; its doubles get another chance."""
         for double in collection.discard(path):
-            self._look_again(double)
+            self.look_again(double)
 
-    def _look_again(self, path: Path) -> None:
+    def look_again(self, path: Path) -> None:
         """Treat a file as if it had changed."""
         self._known[path] = _NEVER
         self.notice(path)
@@ -377,7 +377,7 @@ class Intake:
         self.collections[key] = Collection(sequence, revision=revision)
         self.collections[key].progressed = self._clock.monotonic()
         for path in sorted(files):
-            self._look_again(path)
+            self.look_again(path)
 
     def ready(self) -> list[tuple[Collection, Extent]]:
         """Return the sequences that can be converted now, and what of them."""

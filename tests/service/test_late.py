@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nd2watch.service import load_settings
-from tests.frames import acquisition, assert_nd2_equals_sources, write
+from nd2watch.service.completion import Completion
+from nd2watch.service.dispatch import act_on
+from nd2watch.service.worker import Outcome
+from nd2watch.sources import encode_frame
+from tests.frames import acquisition, assert_nd2_equals_sources, noise, write
+from tests.service.fakes import SETTLE_S, Bench
+from tests.service.test_worker import make_job
 from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
@@ -71,6 +77,30 @@ def test_late_frames_never_change_a_file(tmp_path: Path, late: str) -> None:
         assert_nd2_equals_sources(tmp_path / "out" / "a_2.nd2", later, frames)
     else:
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.nd2"]
+
+
+@pytest.mark.parametrize("is_rival", [False, True])
+def test_frames_that_come_while_their_sequence_is_converted_are_late_too(
+    tmp_path: Path, is_rival: bool
+) -> None:
+    outcome = Outcome(job=make_job(tmp_path), end="published")
+    bench = Bench(tmp_path / "in", acquisition(), completion=Completion(rules=("quiet",)))
+    bench.settle()
+    bench.wait(600)
+    ((collection, _),) = bench.intake.ready()
+    collection.state = "queued"
+    name = "img_t001_xy01_z001_cDAPI.TIF" if is_rival else "img_t002_xy00_z000_cDAPI.tif"
+    (bench.folder / name).write_bytes(encode_frame(noise(7)))
+    bench.settle()
+    assert bench.logged("frame_came_late") == []
+    act_on(outcome, bench.intake, collection, bench.now)
+    bench.wait(SETTLE_S)
+    (late,) = bench.logged("frame_came_late")
+    assert late["path"] == bench.folder / name
+    assert collection.late == 1
+    conflicts = bench.logged("frame_conflict")
+    assert len(conflicts) == is_rival
+    assert all("is being converted without it" in told["reason"] for told in conflicts)
 
 
 def test_a_conversion_waits_for_room_on_the_disk(tmp_path: Path) -> None:
