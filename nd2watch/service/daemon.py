@@ -19,7 +19,7 @@ from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.insight import Insight, Pulse, Reload
 from nd2watch.service.last_errors import LastErrors
 from nd2watch.service.notify import Notifier
-from nd2watch.service.retention import tidy
+from nd2watch.service.retention import Retention
 from nd2watch.service.schedule import JobScheduler
 from nd2watch.service.state_folder import JOURNAL, socket_folder_of
 from nd2watch.service.watch_thread import WatchThread
@@ -219,21 +219,20 @@ class Daemon:
                 self._scheduler.scan_every(watch.watch.name, watch.interval_s, watch.scan)
         if settings.retention.action != "keep":
             interval = min(max(settings.retention.after_h * 360, _TURN_S), _TIDY_S)
-            self._scheduler.tidy_every(interval, self._tidy)
+            retention = Retention(
+                settings.retention,
+                self._journal,
+                self._clock,
+                self._log,
+                lambda: bool(self._stopping),
+            )
+            self._scheduler.tidy_every(interval, lambda: self._tidy(retention))
 
-    def _tidy(self) -> None:
+    def _tidy(self, retention: Retention) -> None:
         """Put away the frames that were converted long enough ago."""
-        settings = self._settings
-        for watch in settings.watches:
+        for watch in self._settings.watches:
             try:
-                tidy(
-                    self._journal,
-                    watch,
-                    settings.retention,
-                    self._clock.time(),
-                    self._log,
-                    lambda: bool(self._stopping),
-                )
+                retention.tidy(watch)
             except JournalError as error:
                 self._log.error("frames_kept", watch=watch.name, reason=str(error))
 

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.clock import Clock
     from nd2watch.config import RetentionConfig
+    from nd2watch.experiment import SequenceKey
     from nd2watch.journal import FrameRecord, Journal, SequenceRecord
     from nd2watch.journal.reading import JournalReader
     from nd2watch.service.settings import Watch
 
 _HOUR_S: Final = 3600.0
+
+_DAY_S: Final = 24 * _HOUR_S
+"""Pause before frames that were kept are looked at again, for which all is read once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,47 +77,82 @@ def due_sequences(
             yield Due(sequence=record, frames=frames, at=at)
 
 
-def tidy(
-    journal: Journal,
-    watch: Watch,
-    retention: RetentionConfig,
-    now: float,
-    log: FilteringBoundLogger,
-    stopping: Callable[[], bool],
-) -> None:
-    """Move or delete the frames that are due; each only when all speaks for it.
+class Retention:
+    """Moves or deletes frames once they are due; each only when all speaks for it.
 
     The ND2 files are compared once more with their sources, as far as these are there. A frame is
     touched only if it is the very file that was converted, by its identity on disk and by what its
-    ND2 file records.
+    ND2 file records. A sequence of which frames were kept in doubt is looked at again a day later.
 
     Parameters
     ----------
-    journal : Journal
-        What is known of them.
-    watch : Watch
-        Where they live.
     retention : RetentionConfig
         What is done.
-    now : float
-        Time of day, s since 1970.
+    journal : Journal
+        What is known of the frames.
+    clock : Clock
+        Tells the time of day, and measures the day.
     log : bound logger
         Gets what was done, and why not.
     stopping : callable
         Asked before each sequence whether to end.
     """
-    for due in due_sequences(journal, watch, retention):
-        if stopping() or due.at > now or not any(os.path.lexists(f.path) for f in due.frames):
-            continue
-        log = log.bind(watch=watch.name, sequence=due.sequence.title)
+
+    def __init__(
+        self,
+        retention: RetentionConfig,
+        journal: Journal,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._retention = retention
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._stopping = stopping
+        self._not_before: dict[tuple[str, SequenceKey], float] = {}
+
+    def tidy(self, watch: Watch) -> None:
+        """Put away what is due of a watch.
+
+        Raises
+        ------
+        JournalError
+            If the journal cannot be read or written.
+        """
+        now = self._clock.monotonic()
+        for due in due_sequences(self._journal, watch, self._retention):
+            if self._stopping():
+                return
+            place = (watch.name, due.sequence.key)
+            if due.at > self._clock.time() or self._not_before.get(place, now) > now:
+                continue
+            if not any(os.path.lexists(frame.path) for frame in due.frames):
+                continue
+            if not self._tidy_sequence(due, watch):
+                self._not_before[place] = now + _DAY_S
+
+    def _tidy_sequence(self, due: Due, watch: Watch) -> bool:
+        """Put away the frames of a sequence, and return whether there was no doubt about any."""
+        log = self._log.bind(watch=watch.name, sequence=due.sequence.title)
         try:
             recorded = _recorded_sources(due.sequence)
         except (Nd2WatchError, OSError) as error:
             log.error("frames_kept", reason=str(error))
-            continue
-        done = [f.path for f in due.frames if _put_away(f, recorded, watch, retention, log)]
-        journal.remove_frames(done)
-        log.info("frames_put_away", action=retention.action, count=len(done))
+            return False
+        done, kept = [], 0
+        for frame in due.frames:
+            reason = _put_away(frame, recorded, watch, self._retention)
+            if reason:
+                kept += 1
+                log.warning("frame_kept", path=frame.path, reason=reason)
+            elif reason is not None:
+                done.append(frame.path)
+        self._journal.remove_frames(done)
+        if done:
+            log.info("frames_put_away", action=self._retention.action, count=len(done))
+        return not kept
 
 
 def _recorded_sources(record: SequenceRecord) -> dict[str, tuple[int, int]]:
@@ -146,28 +186,24 @@ def _put_away(
     recorded: dict[str, tuple[int, int]],
     watch: Watch,
     retention: RetentionConfig,
-    log: FilteringBoundLogger,
-) -> bool:
-    """Move or delete one frame, and return whether that was done."""
+) -> str | None:
+    """Move or delete one frame, and return why that was not done, None if it is not there."""
     path = Path(frame.path)
-    reason = ""
     try:
         key = FileKey.of_path(path)
         if key is None:  # put away before, or its folder is not there now
-            return False
+            return None
         if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
-            reason = "it is not the file that was converted"
-        elif recorded.get(frame.path) != (key.size, key.mtime_ns):
-            reason = "no ND2 file records it as its source"
-        elif retention.folder is None:
+            return "it is not the file that was converted"
+        if recorded.get(frame.path) != (key.size, key.mtime_ns):
+            return "no ND2 file records it as its source"
+        if retention.folder is None:
             path.unlink()
         else:
             _move(path, retention.folder / watch.name / path.relative_to(watch.root))
     except (Nd2WatchError, OSError, ValueError) as error:
-        reason = str(error)
-    if reason:
-        log.warning("frame_kept", path=path, reason=reason)
-    return not reason
+        return str(error)
+    return ""
 
 
 def _move(path: Path, target: Path) -> None:

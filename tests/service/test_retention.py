@@ -15,7 +15,7 @@ from nd2watch.config import RetentionConfig
 from nd2watch.journal import Journal, JournalView
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.service import Daemon, load_settings
-from nd2watch.service.retention import due_sequences, tidy
+from nd2watch.service.retention import Retention, due_sequences
 from nd2watch.sources import encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, noise, write
 from tests.waiting import ServiceProcess, until
@@ -56,15 +56,24 @@ class Lab:
         assert Daemon(self.settings, SystemClock(), self.log, once=True).run() == 0
         self.journal = Journal(folder / "state" / "journal.db")
         (self.record,) = self.journal.sequences("test")
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
 
     def settings(self) -> ServiceSettings:
         return load_settings(self.folder / "config.toml")
 
-    def tidy(self, hours: float, **retention: Any) -> None:
+    def tidy(self, *hours: float, **retention: Any) -> None:
         (watch,) = self.settings().watches
         config = RetentionConfig(**{"action": "delete", "after_h": 24, **retention})
-        now = self.record.changed + hours * HOUR_S
-        tidy(self.journal, watch, config, now, self.log, lambda: False)
+        retained = Retention(config, self.journal, self, self.log, lambda: False)
+        for each in hours:
+            self.now = self.record.changed + each * HOUR_S
+            retained.tidy(watch)
 
     def left(self) -> int:
         return sum(path.exists() for path in self.frames.values())
@@ -167,6 +176,23 @@ def test_frames_that_are_not_there_now_are_put_away_when_they_are_back(
     (tmp_path / "elsewhere").rename(tmp_path / "in" / "a")
     assert lab.left() == 24
     lab.tidy(26)
+    assert lab.left() == 0
+
+
+@pytest.mark.parametrize("damaged", ["an ND2 file", "a frame"])
+def test_frames_in_doubt_are_looked_at_once_a_day(lab: Lab, tmp_path: Path, damaged: str) -> None:
+    first = next(iter(lab.frames.values()))
+    away = tmp_path / "out" / "a.nd2" if damaged == "an ND2 file" else first
+    shutil.copy2(away, tmp_path / "copy")
+    away.rename(tmp_path / "elsewhere")
+    if damaged == "a frame":
+        (tmp_path / "copy").rename(away)  # equal, and not the one that was converted
+    told = "frames_kept" if damaged == "an ND2 file" else "frame_kept"
+    lab.tidy(25, 26, 48, 50)
+    assert len(lab.logged(told)) == 2
+    assert len(lab.logged("frames_put_away")) == (damaged == "a frame")
+    (tmp_path / "elsewhere").replace(away)
+    lab.tidy(51)
     assert lab.left() == 0
 
 
