@@ -15,6 +15,7 @@ from nd2watch.errors import Nd2WatchError
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.pending import PendingFile
 from nd2watch.service.content import same_content
+from nd2watch.service.report import LimitedLog
 from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
@@ -141,14 +142,15 @@ class Retention:
         except (Nd2WatchError, OSError) as error:
             log.error("frames_kept", reason=str(error))
             return False
-        done, kept = [], 0
+        done, kept, limited = [], 0, LimitedLog(log, self._clock)
         for frame in due.frames:
             reason = _put_away(frame, recorded, watch, self._retention)
             if reason:
                 kept += 1
-                log.warning("frame_kept", path=frame.path, reason=reason)
+                limited.tell("kept", "warning", "frame_kept", path=frame.path, reason=reason)
             elif reason is not None:
                 done.append(frame.path)
+        limited.flush(everything=True)
         self._journal.remove_frames(done)
         if done:
             log.info("frames_put_away", action=self._retention.action, count=len(done))
