@@ -362,7 +362,8 @@ class Daemon:
         if not self._once:
             return 0
         left = any(
-            watch.is_unavailable
+            watch.has_failed
+            or watch.is_unavailable
             or watch.intake.refused
             or watch.intake.unsettled
             or any(c.needs_a_person for c in watch.intake.collections.values())

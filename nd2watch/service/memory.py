@@ -49,7 +49,7 @@ class Memory:
     Attributes
     ----------
     is_blocked : bool
-        The journal cannot be written now; nothing new is to be begun.
+        The journal cannot be used now; nothing new is to be begun.
     """
 
     def __init__(
@@ -66,33 +66,60 @@ class Memory:
         self._outdated: set[SequenceKey] = set()
         self._recorded = -math.inf
 
-    def recall(self, intake: Intake) -> None:
+    def recall(self, intake: Intake) -> bool:
         """Let an intake know which sequences were published, and of which files.
 
         All others are collected anew from their files. Those that were being converted are told,
         and those of another layout that were open, as there may be no such sequences any more.
 
+        Returns
+        -------
+        bool
+            Whether all is known. A journal that cannot be read now is told once; try again.
+
         Raises
         ------
         JournalError
-            If the journal cannot be read.
+            If the journal can never be read.
         """
-        for record in self._journal.sequences(self._watch.name):
-            if record.layout == self._layout and record.state in _LASTING:
-                self._recall(record, intake)
-                continue
-            self._outdated.add(record.key)
-            if record.layout != self._layout:
-                self._tell_former_layout(record)
-            elif record.state == "converting":
-                self._log.info(
-                    "conversion_interrupted",
-                    sequence=record.title,
-                    outputs=record.outputs,
-                    reason="the service was ended or reloaded; its frames are collected anew",
-                )
+        try:
+            for record in list(self._journal.sequences(self._watch.name)):
+                self._recall_or_tell(record, intake)
+        except JournalBlocked as error:
+            self._tell_blocked(error)
+            return False
         if self._kept:
             self._log.info("sequences_remembered", count=len(self._kept))
+        self._tell_available()
+        return True
+
+    def _recall_or_tell(self, record: SequenceRecord, intake: Intake) -> None:
+        """Let an intake know of a sequence that is done with; tell of one that was under way."""
+        if record.layout == self._layout and record.state in _LASTING:
+            self._recall(record, intake)
+            return
+        self._outdated.add(record.key)
+        if record.layout != self._layout:
+            self._tell_former_layout(record)
+        elif record.state == "converting":
+            self._log.info(
+                "conversion_interrupted",
+                sequence=record.title,
+                outputs=record.outputs,
+                reason="the service was ended or reloaded; its frames are collected anew",
+            )
+
+    def _tell_blocked(self, error: JournalBlocked) -> None:
+        """Log that the journal cannot be used now, each time once."""
+        if not self.is_blocked:
+            self._log.error("journal_blocked", reason=str(error))
+        self.is_blocked = True
+
+    def _tell_available(self) -> None:
+        """Log that the journal can be used again."""
+        if self.is_blocked:
+            self._log.info("journal_available")
+        self.is_blocked = False
 
     def _recall(self, record: SequenceRecord, intake: Intake) -> None:
         """Let an intake know of a sequence that is done with."""
@@ -145,9 +172,7 @@ class Memory:
                 for key in gone:
                     self._remove(key)
         except JournalBlocked as error:
-            if not self.is_blocked:
-                self._log.error("journal_blocked", reason=str(error))
-            self.is_blocked = True
+            self._tell_blocked(error)
             return
         for key, collection, record in changed:
             self._kept[key] = record
@@ -157,9 +182,7 @@ class Memory:
             self._looks.pop(key, None)
         self._outdated.clear()
         self._recorded = self._clock.monotonic()
-        if self.is_blocked:
-            self._log.info("journal_available")
-        self.is_blocked = False
+        self._tell_available()
 
     def _is_due(self, records: Iterable[SequenceRecord]) -> bool:
         """Return whether news are to be recorded now; those of frames alone may wait a little."""

@@ -78,6 +78,8 @@ class WatchThread:
         Since when, s since 1970.
     mode : {"events", "scan"}
         How changes are noticed.
+    has_failed : bool
+        An error that nobody foresaw has ended the thread.
     turned : float
         When the thread last came round, monotonic seconds.
     scanned : float, optional
@@ -106,6 +108,8 @@ class WatchThread:
         self._journal = journal
         self.intake = Intake(watch, service, clock, log, once=once)
         self._memory = Memory(journal, watch, clock, self._log)
+        self._is_recalled = False
+        self.has_failed = False
         self.unavailable_reason = ""
         self.unavailable_since: float | None = None
         file_system = host.file_system_of(watch.root)
@@ -199,7 +203,6 @@ class WatchThread:
         try:
             if not self._once and self.mode == "events":
                 self._observer.start()
-            self._memory.recall(self.intake)
             is_idle = False
             while not self._stopping.is_set():
                 self._turn_safely()
@@ -211,6 +214,9 @@ class WatchThread:
             self._settle()
             self.intake.report_stalled(all_open=True)
             self._memory.keep(self.intake)
+        except Exception:
+            self.has_failed = True
+            self._log.exception("watch_failed", folder=self.watch.root)
         finally:
             self._observer.stop()
             self._ended()
@@ -220,18 +226,21 @@ class WatchThread:
         try:
             self._turn()
         except Exception:
-            self._log.exception("watch_failed", folder=self.watch.root)
             if self._once:
                 raise
+            self._log.exception("watch_failed", folder=self.watch.root)
             self._stopping.wait(_RESTART_S)
             self.intake = Intake(self.watch, self._service, self._clock, self._log)
             self._memory = Memory(self._journal, self.watch, self._clock, self._log)
-            self._memory.recall(self.intake)
+            self._is_recalled = False
             self._scan_wanted = True
         self.turned = self._clock.monotonic()
 
     def _turn(self) -> None:
         """Do all that there is to do now."""
+        self._is_recalled = self._is_recalled or self._memory.recall(self.intake)
+        if not self._is_recalled:  # or what was published would be collected again
+            return
         changes = self._events.take()
         for folder in changes.gone:
             self._observer.forget(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ import structlog
 from structlog.testing import LogCapture
 
 from nd2watch.clock import SystemClock
+from nd2watch.errors import JournalBlocked
+from nd2watch.journal import Journal
 from nd2watch.service import Daemon, daemon, intake, load_settings, watch_thread
 from nd2watch.sources import list_files
 from tests.frames import acquisition, write
@@ -130,6 +133,50 @@ def test_an_error_that_nobody_foresaw_starts_a_folder_anew(
             until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
     (entry,) = running.logged("watch_failed")
     assert entry["watch"] == "one"
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the journal fail when it is read for the first time."""
+    failures = iter([error])
+    sequences = Journal.sequences
+
+    def failing(self: Journal, *arguments: Any) -> Any:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return sequences(self, *arguments)
+
+    monkeypatch.setattr(Journal, "sequences", failing)
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (JournalBlocked("disk I/O error"), "journal_blocked"),
+        (RuntimeError("unforeseen"), "watch_failed"),
+    ],
+)
+def test_a_journal_that_cannot_be_read_at_the_start_is_read_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, event: str
+) -> None:
+    refuse_once(monkeypatch, error)
+    monkeypatch.setattr(watch_thread, "_RESTART_S", 0.1)
+    with Running(folder) as running:
+        for name in ("one", "two"):
+            until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
+    assert len(running.logged(event)) == 1
+
+
+def test_a_single_run_that_an_error_ends_does_not_end_well(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_once(monkeypatch, RuntimeError("unforeseen"))
+    (folder / "config.toml").write_text(CONFIG)
+    capture = LogCapture()
+    log = structlog.wrap_logger(None, [capture])
+    load = partial(load_settings, folder / "config.toml")
+    assert Daemon(load, SystemClock(), log, once=True).run() == 1
+    assert [e["event"] for e in capture.entries if e["log_level"] == "error"] == ["watch_failed"]
+    assert len(list((folder / "out").glob("*.nd2"))) == 1
 
 
 class LeapingClock(SystemClock):
