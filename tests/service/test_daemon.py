@@ -296,6 +296,8 @@ class TestOnce:
         path = sources[0, 0, 0, 0]
         whole = path.read_bytes()
         path.write_bytes(whole[:1000] + bytes(len(whole) - 1000))
+        text = config.read_text().replace("settle_s = 0.3", "settle_s = 1")
+        config.write_text(text.replace("give_up_s = 1.0", "give_up_s = 30"))
         with ServiceProcess(config, "--once") as service:
             service.wait_for("sequence_started")
             path.write_bytes(whole)
