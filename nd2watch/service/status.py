@@ -76,6 +76,7 @@ def _watch(
         "mode": watch.mode,
         "scan_interval_s": watch.interval_s,
         "scanned_s_ago": None if watch.scanned is None else _ago(insight, watch.scanned),
+        "scan_took_s": None if watch.scanned is None else watch.scan_took,
         "turned_s_ago": turned_s,
         "observing": watch.is_observing,
         "ended": watch.is_done,

@@ -84,6 +84,8 @@ class WatchThread:
         When the thread last came round, monotonic seconds.
     scanned : float, optional
         When all files were last looked at, monotonic seconds.
+    scan_took : float
+        How long that took, s.
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class WatchThread:
         self._identity: tuple[int, int] | None = None
         self._scan_wanted = True
         self.scanned: float | None = None
-        self._scan_took = 0.0
+        self.scan_took = 0.0
         self._running = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {watch.name}", daemon=True)
@@ -248,7 +250,7 @@ class WatchThread:
         pause = math.inf if self.scanned is None else now - self.scanned
         self._scan_wanted |= changes.scan or pause > 2 * self.interval_s
         # Scans must not eat up all time, however many folders come and go.
-        if self._scan_wanted and pause >= 10 * self._scan_took:
+        if self._scan_wanted and pause >= 10 * self.scan_took:
             self._scan()
         for path in changes.paths:
             if path.is_relative_to(self.watch.root):
@@ -333,7 +335,7 @@ class WatchThread:
             self.unavailable_since = self._clock.time() if reason else None
         self.unavailable_reason = reason
         self.scanned = self._clock.monotonic()
-        self._scan_took = self.scanned - begun
+        self.scan_took = self.scanned - begun
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""

@@ -134,6 +134,7 @@ def test_the_status_of_a_service_at_rest(folder: Path) -> None:
     assert (one["unavailable"], one["stalled"], one["last_error"]) == (None, None, None)
     assert one["scan_interval_s"] == 1
     assert one["scanned_s_ago"] < 30
+    assert 0 < one["scan_took_s"] < 30
     assert two["troubles"][0]["path"] == str(folder / "two" / "stranger.tif")
     assert "does not match" in two["troubles"][0]["reason"]
     assert health_of(told).is_healthy
