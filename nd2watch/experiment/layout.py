@@ -243,9 +243,10 @@ class Layout:
     def is_ignored(self, relative: PurePath) -> bool:
         """Return whether a file is passed over, by its path below the watched folder."""
         names, paths = self._ignored
+        if names.match(relative.name) is not None:
+            return True
         path = relative.as_posix()
-        tried = ((names, relative.name), (paths, path), (paths, f"/{path}"))
-        return any(pattern.match(text) is not None for pattern, text in tried)
+        return any(paths.match(text) is not None for text in (path, f"/{path}"))
 
     def matches(self, relative: PurePath) -> bool:
         """Return whether the path of a file below the watched folder is that of a frame."""
@@ -311,8 +312,10 @@ class Layout:
         self, axis: str, names: Sequence[str], fields: Mapping[str, str], relative: PurePath
     ) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""
+        if not names:
+            return ""
         parts = [plain_label(fields[name]) for name in names if fields.get(name)]
-        label = "_".join(parts) if parts else self.absent.get(axis, "") if names else ""
+        label = "_".join(parts) if parts else self.absent.get(axis, "")
         size = self.sizes.get(axis)
         listed = size.labels if size is not None else ()
         if label and listed and label not in listed and not label.isdecimal():

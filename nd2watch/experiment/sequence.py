@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -161,10 +162,13 @@ class ImageSequence:
         if present is not None and present.path != frame.path:
             return present
         self.discard(frame.path)
-        self.frames[coordinate] = frame
+        alike = self._formats.setdefault(frame.info.format_text, {})
+        other = next(iter(alike.values()), None)
+        if other is not None and other.info == frame.info:  # most tell the same: keep that once
+            frame = replace(frame, info=other.info)
+        self.frames[coordinate] = alike[frame.path] = frame
         self._stacks += frame.info.plane_count > 1
         self._places[frame.path] = coordinate
-        self._formats.setdefault(frame.info.format_text, {})[frame.path] = frame
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
             counter[label] += 1
             known = self._fields.get((axis, label))

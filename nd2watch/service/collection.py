@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nd2watch.experiment import ImageSequence
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nd2watch.experiment import Coordinate
     from nd2watch.sidecars import Sidecar
     from nd2watch.sources import FrameFile
+
+_RARE: Final = 20
 
 State = Literal["collecting", "queued", "published", "failed", "forgotten"]
 
@@ -136,6 +138,18 @@ class Collection:
         self.last_ns = max(self.last_ns, changed_ns)
         self.progressed = max(moment, self.progressed) if len(self.files) > 1 else moment
         self.stall_reported = False
+
+    def odd_frames(self) -> list[tuple[FrameFile, str]]:
+        """Return frames that differ from most others, and how.
+
+        Before the sequence is complete, only those of rare kinds: others may become the usual one.
+        """
+        sequence = self.sequence
+        odd = sequence.mismatched() if sequence.is_complete else sequence.rare_frames(_RARE)
+        if not odd or len(odd) == len(sequence):  # planning refuses two kinds in equal numbers
+            return []
+        usual = f"most frames of the sequence are {sequence.usual_format()}"
+        return [(frame, f"it is {frame.info.format_text}, {usual}") for frame in odd]
 
     def tell(self, told: Sidecar, root: Path) -> None:
         """Take what its sidecars tell."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nd2watch.service.known_files import KnownFiles
     from nd2watch.service.settings import Watch
     from nd2watch.service.stability import SettlingFiles
     from nd2watch.sources import FileKey
@@ -25,7 +26,7 @@ class CompanionIntake:
         Folder, layout and names.
     settling : SettlingFiles
         Files that are waited for; sidecars are among them.
-    known : dict from Path to FileKey
+    known : KnownFiles
         Files that were taken in, to which these are added.
     patience_s : float
         A sidecar that cannot be understood is waited for so long, as it may be written just now, s.
@@ -42,7 +43,7 @@ class CompanionIntake:
         self,
         watch: Watch,
         settling: SettlingFiles,
-        known: dict[Path, FileKey],
+        known: KnownFiles,
         patience_s: float,
         tell: Callable[..., None],
     ) -> None:
@@ -67,7 +68,7 @@ class CompanionIntake:
         if key is None:
             self.companions.lost(path)
             self._settling.forget(path)
-            self._known.pop(path, None)
+            self._known.forget(path)
             return
         self.companions.found(path)
         if self.companions.is_sidecar(path.name):

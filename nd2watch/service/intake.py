@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
@@ -10,16 +11,16 @@ from nd2watch.experiment import ImageSequence
 from nd2watch.service.collection import Collection
 from nd2watch.service.companion_intake import CompanionIntake
 from nd2watch.service.doubles import Doubles
+from nd2watch.service.known_files import KnownFiles
 from nd2watch.service.readiness import Readiness
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.service.troubles import Troubles
 from nd2watch.service.unreadable import UnreadableFolders
-from nd2watch.sources import FileKey, FrameFile, list_files, open_frame
+from nd2watch.sources import FileKey, FrameFile, list_entries, open_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
@@ -29,13 +30,9 @@ if TYPE_CHECKING:
     from nd2watch.experiment import FrameName, SequenceKey
     from nd2watch.service.settings import Watch
 
-_RARE: Final = 20
 _ZERO_TAIL_WAIT: Final = 4.0
 """A frame that ends in zeros may be preallocated: it is looked at again after so many times the
 settling time."""
-
-_NEVER: Final = FileKey(size=-1, mtime_ns=0, ctime_ns=0, inode=0, device=0)
-"""Identity of no file: what is known by it is looked at again."""
 
 
 class Intake:
@@ -59,6 +56,8 @@ class Intake:
     ----------
     collections : dict from SequenceKey to Collection
         All sequences of which a frame was seen.
+    known : KnownFiles
+        Files that were looked at.
     refused : int
         Files that could not be used.
     troubles : Troubles
@@ -84,12 +83,11 @@ class Intake:
         self._log = log.bind(watch=watch.name)
         self._limited = LimitedLog(self._log, clock)
         self._settling = SettlingFiles(service.settle_s, clock)
-        self._known: dict[Path, FileKey] = {}
-        self._passed_over: set[Path] = set()
+        self.known = KnownFiles()
         self._unreadable = UnreadableFolders(self._log, self.troubles)
         patience_s = 0.0 if once else service.give_up_s
         self._doubles = Doubles(None if once else self._settling, self._tell)
-        self._beside = CompanionIntake(watch, self._settling, self._known, patience_s, self._tell)
+        self._beside = CompanionIntake(watch, self._settling, self.known, patience_s, self._tell)
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
             self._settling, clock, self._log,
@@ -123,10 +121,13 @@ class Intake:
             If the folder cannot be listed; what is known stays as it is.
         """
         self._unreadable.begin()
-        present = set(list_files(self.watch.root, self._unreadable.add))
-        self._passed_over &= present
+        present = set()
+        for entry in list_entries(self.watch.root, self._unreadable.add):
+            present.add(entry.path)
+            if self.known.wants_a_look(entry):
+                self.notice(Path(entry.path))
         self.troubles.retain(present)
-        for path in present | self._known.keys():
+        for path in self.known.gone(present):
             self.notice(path)
         for collection in self.collections.values():
             if collection.blocked_by and not os.path.lexists(collection.blocked_by):
@@ -135,15 +136,18 @@ class Intake:
 
     def notice(self, path: Path) -> None:
         """Look at a file that is new, changed or gone."""
-        if path in self._passed_over:
+        if self.known.is_passed_over(path):
             return
         try:
             key = FileKey.of_path(path)
         except OSError as error:
             self._unreadable.add(path.parent, error)
             return
-        known = self._known.get(path)
+        known = self.known.get(path)
         if key is not None and known == key:
+            return
+        if known is None and key is not None and self._settling.has(path):
+            self._settling.observe(path, key)
             return
         if known is not None:
             self.troubles.clear(path)
@@ -156,7 +160,7 @@ class Intake:
         collection = self.collections.get(name.sequence)
         settled = collection is not None and collection.is_settled
         if settled and key is not None and known is not None and key.same_content(known):
-            self._known[path] = key  # only its name, rights or the like changed
+            self.known[path] = key  # only its name, rights or the like changed
             return
         self._forget(path, name, gone=key is None)
         if key is not None:
@@ -166,18 +170,20 @@ class Intake:
 
     def _parse(self, path: Path) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
-        if self.watch.layout.is_ignored(path.relative_to(self.watch.root)):
+        relative = path.relative_to(self.watch.root)
+        if self.watch.layout.is_ignored(relative):
+            self.known.pass_over(path, ignored=True)
             return None
         try:
-            return self.watch.layout.parse(path.relative_to(self.watch.root))
+            return self.watch.layout.parse(relative)
         except (LayoutError, ValueError) as error:
-            self._passed_over.add(path)
+            self.known.pass_over(path)
             self._tell("warning", "file_passed_over", path, reason=str(error))
             return None
 
     def _forget(self, path: Path, name: FrameName, *, gone: bool) -> None:
         """Drop what is known of a file that changed or went."""
-        known = self._known.pop(path, None)
+        known = self.known.forget(path)
         collection = self.collections.get(name.sequence)
         if known is None or collection is None:
             return
@@ -206,7 +212,7 @@ class Intake:
 
     def look_again(self, path: Path) -> None:
         """Treat a file as if it had changed."""
-        self._known[path] = _NEVER
+        self.known.doubt(path)
         self.notice(path)
 
     def advance(self, *, enough: Callable[[], bool] = lambda: False) -> None:
@@ -264,7 +270,7 @@ class Intake:
     def refuse(self, path: Path, key: FileKey, reason: str) -> None:
         """Report a file that cannot be used and leave it alone until it changes."""
         self._settling.forget(path)
-        self._known[path] = key
+        self.known[path] = key
         self.refused += 1
         self._tell("error", "frame_refused", path, reason=reason)
 
@@ -272,12 +278,11 @@ class Intake:
         """Put a usable frame into its sequence."""
         self.troubles.clear(frame.path)
         name = self.watch.layout.parse(frame.path.relative_to(self.watch.root))
-        collection = self.collections.get(name.sequence)
-        if collection is None:
+        if (collection := self.collections.get(name.sequence)) is None:
             collection = Collection(ImageSequence(self.watch.layout, name.sequence))
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
-        self._known[frame.path] = frame.key
+        self.known[frame.path] = frame.key
         collection.note(frame, self._clock.monotonic() - self._age_s(frame))
         if collection.is_settled:
             if collection.state == "published":
@@ -323,13 +328,9 @@ class Intake:
         if surplus and not collection.misfit_reported:
             self._log.error("sequence_does_not_fit", sequence=sequence.title, reason=surplus)
         collection.misfit_reported = bool(surplus)
-        usual = sequence.usual_format()
-        odd = sequence.mismatched() if sequence.is_complete else []
-        if len(odd) == len(sequence):  # two formats in equal numbers: planning refuses them
-            return
-        for frame in odd or sequence.rare_frames(_RARE):
-            reason = f"it is {frame.info.format_text}, most frames of the sequence are {usual}"
-            if odd:
+        is_complete = sequence.is_complete
+        for frame, reason in collection.odd_frames():
+            if is_complete:
                 collection.misfits.add(frame.path)
                 self._release(collection, frame.path)
                 self.refuse(frame.path, frame.key, reason)
@@ -364,18 +365,17 @@ class Intake:
         """
         sequence = ImageSequence(self.watch.layout, key)
         self.collections[key] = Collection(sequence, files=set(files), **known)
-        self._known.update(files)
+        self.known.update(files)
 
     def files_of(self, collection: Collection) -> dict[Path, FileKey]:
         """Return the files of a sequence, and how they were when they were looked at."""
-        return {path: self._known[path] for path in collection.files if path in self._known}
+        return self.known.of(collection.files)
 
     def begin_anew(self, collection: Collection, revision: int = 0) -> None:
         """Collect the frames of a sequence again, whatever has become of it."""
-        files, key = collection.files, collection.sequence.key
+        files, key, now = collection.files, collection.sequence.key, self._clock.monotonic()
         sequence = ImageSequence(self.watch.layout, key)
-        self.collections[key] = Collection(sequence, revision=revision)
-        self.collections[key].progressed = self._clock.monotonic()
+        self.collections[key] = Collection(sequence, revision=revision, progressed=now)
         for path in sorted(files):
             self.look_again(path)
 
@@ -384,7 +384,7 @@ class Intake:
         return list(self._readiness.ready())
 
     def _tell(self, level: str, event: str, path: Path, **fields: object) -> None:
-        """Log an event about a file, so many a minute of its folder, and note a trouble."""
+        """Log an event about a file, so many a minute of its folder, and note it."""
         self.troubles.note(path, event, fields.get("reason", ""))
         self._limited.tell((event, path.parent), level, event, path=path, **fields)
 

@@ -87,6 +87,7 @@ def _watch(
         "sequences": dict(counts),
         "converting": _converting(watch),
         "settling": intake.unsettled,
+        "ignored": intake.known.ignored,
         "files": dict(Counter(trouble.event for trouble in troubles)),
         "troubles": [
             {

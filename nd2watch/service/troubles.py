@@ -73,10 +73,10 @@ class Troubles:
         """Note that a file has changed, was taken in, or has gone."""
         self._found.pop(path, None)
 
-    def retain(self, files: Container[Path]) -> None:
-        """Drop the files that are not among those that are there."""
+    def retain(self, files: Container[str]) -> None:
+        """Drop the files that are not among those that are there, by their paths."""
         for trouble in self.shown():
-            if trouble.path not in files and trouble.event != _FOLDER:
+            if str(trouble.path) not in files and trouble.event != _FOLDER:
                 self.clear(trouble.path)
 
     def shown(self) -> list[Trouble]:

@@ -16,7 +16,15 @@ _PARTS: Final = ".oif.files"
 def list_files(
     root: Path, unreadable: Callable[[Path, OSError], None] | None = None
 ) -> Iterator[Path]:
-    """Yield every regular file below `root`, but the parts of OIF files.
+    """Yield every regular file below `root`, but the parts of OIF files; see `list_entries`."""
+    for entry in list_entries(root, unreadable):
+        yield Path(entry.path)
+
+
+def list_entries(
+    root: Path, unreadable: Callable[[Path, OSError], None] | None = None
+) -> Iterator[os.DirEntry[str]]:
+    """Yield the entry of every regular file below `root`, but the parts of OIF files.
 
     Links are neither followed nor listed.
 
@@ -43,7 +51,7 @@ def list_files(
                         if not entry.name.lower().endswith(_PARTS):
                             waiting.append(folder / entry.name)
                     elif entry.is_file(follow_symlinks=False):
-                        yield Path(entry.path)
+                        yield entry
         except OSError as error:
             if folder != root and isinstance(error, FileNotFoundError):
                 continue

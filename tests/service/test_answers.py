@@ -19,11 +19,12 @@ from nd2watch.service.control_client import ask
 from nd2watch.service.health import health_of
 from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.state_folder import JOURNAL
-from nd2watch.sources import list_files
+from nd2watch.sources import list_entries
 from tests.frames import acquisition, write
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -103,12 +104,12 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Let the share of watch "one" hang until the event is set."""
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[Path]:
+    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_files(root, unreadable)
+        return list_entries(root, unreadable)
 
-    monkeypatch.setattr(intake, "list_files", listed)
+    monkeypatch.setattr(intake, "list_entries", listed)
     yield answers
     answers.set()
 
@@ -116,7 +117,8 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 def test_the_status_of_a_service_at_rest(folder: Path) -> None:
     write(folder / "one" / "a", acquisition())
     write(folder / "one" / "b", acquisition())[0, 0, 0, 0].unlink()
-    (folder / "two" / "stranger.tif").touch()
+    for name in ("stranger.tif", "~one.tif", ".two.tif"):
+        (folder / "two" / name).touch()
     with Running(folder) as running:
         until(lambda: running.status("one")["sequences"] == {"published": 1, "collecting": 1}, "a")
         until(lambda: running.status("two")["files"] == {"file_passed_over": 1}, "the stranger")
@@ -135,6 +137,7 @@ def test_the_status_of_a_service_at_rest(folder: Path) -> None:
     assert one["scan_interval_s"] == 1
     assert one["scanned_s_ago"] < 30
     assert 0 < one["scan_took_s"] < 30
+    assert (one["ignored"], two["ignored"]) == (0, 2)
     assert two["troubles"][0]["path"] == str(folder / "two" / "stranger.tif")
     assert "does not match" in two["troubles"][0]["reason"]
     assert health_of(told).is_healthy

@@ -14,11 +14,12 @@ from nd2watch.clock import SystemClock
 from nd2watch.errors import JournalBlocked
 from nd2watch.journal import Journal
 from nd2watch.service import Daemon, daemon, intake, load_settings, watch_thread
-from nd2watch.sources import list_files
+from nd2watch.sources import list_entries
 from tests.frames import acquisition, write
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -81,12 +82,12 @@ def test_a_share_that_does_not_answer_holds_up_no_other(
 ) -> None:
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[Path]:
+    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_files(root, unreadable)
+        return list_entries(root, unreadable)
 
-    monkeypatch.setattr(intake, "list_files", listed)
+    monkeypatch.setattr(intake, "list_entries", listed)
     monkeypatch.setattr(daemon, "_JOIN_S", 0.2)
     with Running(folder) as running:
         until((folder / "out" / "two.nd2").exists, "the file of the other folder")
@@ -103,12 +104,12 @@ def test_it_goes_on_when_the_share_answers_again(
 ) -> None:
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[Path]:
+    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_files(root, unreadable)
+        return list_entries(root, unreadable)
 
-    monkeypatch.setattr(intake, "list_files", listed)
+    monkeypatch.setattr(intake, "list_entries", listed)
     with Running(folder):
         until((folder / "out" / "two.nd2").exists, "the file of the other folder")
         answers.set()

@@ -1,0 +1,92 @@
+"""What is known of the files of a folder, at little cost for those that stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from nd2watch.sources import FileKey
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+_NEVER: Final = FileKey(size=-1, mtime_ns=0, ctime_ns=0, inode=0, device=0)
+"""Identity of no file."""
+
+
+class KnownFiles:
+    """Files that were looked at, with their identity then, and files that are no frames.
+
+    They are kept by the text of their path, so that a scan of a hundred thousand files makes no
+    objects for them.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[str, FileKey] = {}
+        self._passed_over: set[str] = set()
+        self._ignored: set[str] = set()
+
+    def __setitem__(self, path: Path, key: FileKey) -> None:
+        self._keys[str(path)] = key
+
+    def get(self, path: Path) -> FileKey | None:
+        """Return the identity of a file when it was taken in, None if it was not."""
+        return self._keys.get(str(path))
+
+    def of(self, paths: Iterable[Path]) -> dict[Path, FileKey]:
+        """Return those of some files that are known."""
+        return {path: key for path in paths if (key := self.get(path)) is not None}
+
+    def update(self, files: Mapping[Path, FileKey]) -> None:
+        """Note several files."""
+        for path, key in files.items():
+            self[path] = key
+
+    def doubt(self, path: Path) -> None:
+        """Have a file looked at as if it had changed."""
+        self[path] = _NEVER
+
+    def forget(self, path: Path) -> FileKey | None:
+        """Drop a file, and return its identity if it was known."""
+        return self._keys.pop(str(path), None)
+
+    def pass_over(self, path: Path, *, ignored: bool = False) -> None:
+        """Note that a file is no frame, as its name tells, or is to be ignored by its name."""
+        (self._ignored if ignored else self._passed_over).add(str(path))
+
+    def is_passed_over(self, path: Path) -> bool:
+        """Return whether a file is no frame."""
+        return str(path) in self._passed_over or str(path) in self._ignored
+
+    @property
+    def ignored(self) -> int:
+        """How many files are ignored by their names."""
+        return len(self._ignored)
+
+    def wants_a_look(self, entry: os.DirEntry[str]) -> bool:
+        """Return whether an entry of a folder is new, or not as it is known.
+
+        Where the system tells no identity by the folder alone, as Windows, all are looked at.
+        """
+        name = entry.path
+        key = self._keys.get(name)
+        if key is None:
+            return name not in self._passed_over and name not in self._ignored
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            return True
+        return (
+            status.st_mtime_ns != key.mtime_ns
+            or status.st_size != key.size
+            or status.st_ctime_ns != key.ctime_ns
+            or status.st_ino != key.inode
+            or status.st_dev != key.device
+        )
+
+    def gone(self, present: set[str]) -> list[Path]:
+        """Return the files that were taken in and are not there; drop others that are not."""
+        self._passed_over &= present
+        self._ignored &= present
+        return [Path(name) for name in self._keys.keys() - present]
