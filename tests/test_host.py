@@ -439,10 +439,10 @@ def test_a_lack_of_watches_names_the_kernel_setting_and_its_value(
     monkeypatch.setattr("nd2watch.host.limits.INOTIFY_LIMITS", tmp_path)
     error = OSError(number, "inotify limit reached")
 
-    assert f"fs.inotify.{name}, which is not known: " in host.watch_limit_hint(error)
+    assert f"fs.inotify.{name}, which is not known: " in host.watch_limit_hint(error, tmp_path)
     (tmp_path / name).write_text("8192\n", encoding="ascii")
-    assert f"fs.inotify.{name}, which is 8192: " in host.watch_limit_hint(error)
-    assert host.watch_limit_hint(OSError(errno.EACCES, "no")) == ""
+    assert f"fs.inotify.{name}, which is 8192: " in host.watch_limit_hint(error, tmp_path)
+    assert host.watch_limit_hint(OSError(errno.EACCES, "no"), tmp_path) == ""
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
@@ -451,7 +451,7 @@ def test_other_systems_have_no_such_settings(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
 
-    assert host.watch_limit_hint(OSError(errno.EMFILE, "too many open files")) == ""
+    assert host.watch_limit_hint(OSError(errno.EMFILE, "too many open files"), Path()) == ""
 
 
 def test_nothing_is_sent_where_unix_sockets_are_missing(windows: Any) -> None:

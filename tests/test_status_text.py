@@ -16,6 +16,7 @@ WATCH: Final[dict[str, Any]] = {
     "scan_interval_s": 30.0,
     "scanned_s_ago": None,
     "observing": True,
+    "events_lost": 0,
     "ended": False,
     "unavailable": None,
     "stalled": None,
@@ -123,6 +124,7 @@ def test_what_is_unusual_of_a_service_is_told(change: dict[str, Any], line: str)
             {"mode": "events", "scanned_s_ago": 3.0},
             "  watched by  events and scans every 30 s, last 3 s ago",
         ),
+        ({"events_lost": 2}, "  events lost 2 times; all files were looked at each time"),
         ({"ended": True}, STOPPED),
         ({"observing": False}, STOPPED),
         (

@@ -80,6 +80,8 @@ def _watch_lines(watch: Mapping[str, Any], now: float) -> Iterator[str]:
         looked = f"last {span(watch['scanned_s_ago'])} ago"
     yield f"{watch['name']}: {watch['folder']}"
     yield from _row("watched by", f"{how}scans every {span(watch['scan_interval_s'])}, {looked}")
+    if lost := watch["events_lost"]:
+        yield from _row("events lost", f"{lost} times; all files were looked at each time")
     if watch["ended"] or not watch["observing"]:
         yield from _row("stopped", "changes are not noticed any more; restart the service")
     for state in ("unavailable", "stalled"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -44,10 +45,13 @@ def limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, hard))
 
 
-def watch_limit_hint(error: OSError) -> str:
-    """Return what to do when the system's limit of watched folders is reached, else nothing."""
+def watch_limit_hint(error: OSError, root: Path) -> str:
+    """Return what to do when the system's limit stands against watching a folder, else nothing."""
     limits = {
-        errno.ENOSPC: ("max_user_watches", "one is taken for each folder below a watched one"),
+        errno.ENOSPC: (
+            "max_user_watches",
+            "one is taken for each folder, of which there are {folders} here",
+        ),
         errno.EMFILE: ("max_user_instances", "one is taken for each watch, and by other programs"),
     }
     if sys.platform != "linux" or error.errno not in limits:
@@ -57,4 +61,6 @@ def watch_limit_hint(error: OSError) -> str:
         limit = (INOTIFY_LIMITS / name).read_text(encoding="ascii").strip()
     except OSError:
         limit = "not known"
+    if error.errno == errno.ENOSPC:
+        use = use.format(folders=sum(1 for _ in os.walk(root)))
     return f"; raise the kernel setting fs.inotify.{name}, which is {limit}: {use}"

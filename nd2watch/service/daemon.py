@@ -364,6 +364,7 @@ class Daemon:
         left = any(
             watch.has_failed
             or watch.is_unavailable
+            or watch.is_journal_blocked
             or watch.intake.refused
             or watch.intake.unsettled
             or any(c.needs_a_person for c in watch.intake.collections.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ _CHANGES: Final = {
     EVENT_TYPE_MOVED,
 }
 _MOST_PATHS: Final = 100_000
+_LIBRARY: Final = logging.getLogger("watchdog")
+_LOST: Final = "filesystem events were lost"
+"""What watchdog logs, and tells in no other way, when the system had more events than it keeps."""
 
 
 @dataclass(slots=True)
@@ -48,11 +52,14 @@ class Changes:
         Folders that were deleted or moved.
     scan : bool
         Everything is to be looked at.
+    lost : int
+        How often events were lost.
     """
 
     paths: set[Path] = field(default_factory=set)
     gone: set[Path] = field(default_factory=set)
     scan: bool = False
+    lost: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.paths) or self.scan
@@ -95,11 +102,31 @@ class ChangedPaths(FileSystemEventHandler):
         if idle and changes:
             self._wake()
 
+    def note_loss(self) -> None:
+        """Note that events were lost, of whatever folder: everything is to be looked at."""
+        with self._lock:
+            self._changes.scan = True
+            self._changes.lost += 1
+        self._wake()
+
     def take(self) -> Changes:
         """Return what has changed since the last call."""
         with self._lock:
             taken, self._changes = self._changes, Changes()
         return taken
+
+
+class _Losses(logging.Handler):
+    """Hears from watchdog's log when events were lost."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a loss on."""
+        if _LOST in str(record.msg):
+            self._note()
 
 
 class FolderObserver:
@@ -115,9 +142,11 @@ class FolderObserver:
         self._handler = handler
         self._observer: BaseObserver = Observer()
         self._watches: dict[Path, tuple[tuple[int, int], ObservedWatch]] = {}
+        self._losses = _Losses(handler.note_loss)
 
     def start(self) -> None:
         """Start the observer's threads."""
+        _LIBRARY.addHandler(self._losses)
         self._observer.start()
 
     def watch(self, root: Path) -> None:
@@ -160,6 +189,7 @@ class FolderObserver:
 
     def stop(self) -> None:
         """End all threads."""
+        _LIBRARY.removeHandler(self._losses)
         is_started = self._observer.is_alive()
         self._observer.stop()  # on Linux it has a thread before it is started
         if is_started:

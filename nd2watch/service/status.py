@@ -79,6 +79,7 @@ def _watch(
         "scan_took_s": None if watch.scanned is None else watch.scan_took,
         "turned_s_ago": turned_s,
         "observing": watch.is_observing,
+        "events_lost": watch.events_lost,
         "ended": watch.is_done,
         "unavailable": _since(watch.unavailable_since, watch.unavailable_reason),
         "stalled": _since(insight.clock.time() - turned_s, "its file system does not answer")

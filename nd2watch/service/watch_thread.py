@@ -76,8 +76,8 @@ class WatchThread:
         Why the folder cannot be listed, or that another, empty one is in its place; else empty.
     unavailable_since : float, optional
         Since when, s since 1970.
-    mode : {"events", "scan"}
-        How changes are noticed.
+    events_lost : int
+        How often change events were lost.
     has_failed : bool
         An error that nobody foresaw has ended the thread.
     turned : float
@@ -116,8 +116,8 @@ class WatchThread:
         self.unavailable_since: float | None = None
         file_system = host.file_system_of(watch.root)
         self._is_network = host.is_network(file_system)
-        by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
-        self.mode: Literal["events", "scan"] = "scan" if by_scans else "events"
+        self._by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
+        self.events_lost = 0
         self.turned = clock.monotonic()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -172,10 +172,15 @@ class WatchThread:
         return not self._thread.is_alive()
 
     @property
+    def mode(self) -> Literal["events", "scan"]:
+        """How changes are noticed now."""
+        return "scan" if self._by_scans or self._is_unobserved else "events"
+
+    @property
     def interval_s(self) -> float:
         """Seconds from one scan to the next."""
         wanted = self._service.scan_interval_s
-        if self.mode == "events" and not self._is_unobserved:
+        if self.mode == "events":
             return wanted
         return min(wanted, _NETWORK_SCAN_S if self._is_network else _LOCAL_SCAN_S)
 
@@ -197,13 +202,12 @@ class WatchThread:
     @property
     def is_observing(self) -> bool:
         """Whether change events come, or are not wanted."""
-        by_scans = self._once or self._is_unobserved or self.mode == "scan"
-        return by_scans or self._observer.is_alive
+        return self._once or self.mode == "scan" or self._observer.is_alive
 
     def _run(self) -> None:
         """Work until the end, whatever happens."""
         try:
-            if not self._once and self.mode == "events":
+            if not (self._once or self._by_scans):
                 self._observer.start()
             is_idle = False
             while not self._stopping.is_set():
@@ -215,7 +219,8 @@ class WatchThread:
                     break
             self._settle()
             self.intake.report_stalled(all_open=True)
-            self._memory.keep(self.intake)
+            if self._is_recalled:
+                self._memory.keep(self.intake)
         except Exception:
             self.has_failed = True
             self._log.exception("watch_failed", folder=self.watch.root)
@@ -246,6 +251,8 @@ class WatchThread:
         changes = self._events.take()
         for folder in changes.gone:
             self._observer.forget(folder)
+        if changes.lost:
+            self._tell_lost(changes.lost)
         now = self._clock.monotonic()
         pause = math.inf if self.scanned is None else now - self.scanned
         self._scan_wanted |= changes.scan or pause > 2 * self.interval_s
@@ -264,6 +271,15 @@ class WatchThread:
         if not self._once:
             self.intake.report_stalled()
         self._memory.keep(self.intake)
+
+    def _tell_lost(self, count: int) -> None:
+        """Log that events were lost, and what follows."""
+        self.events_lost += count
+        self._log.warning(
+            "events_lost",
+            folder=self.watch.root,
+            reason="more changed at once than the system keeps events of; all files are looked at",
+        )
 
     def _obey(self) -> None:
         """Do what was asked."""
@@ -339,17 +355,18 @@ class WatchThread:
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""
-        if self._once or self.mode == "scan":
+        if self._once or self._by_scans:
             return
         try:
             self._observer.watch(self.watch.root)
         except OSError as error:
             if not self._is_unobserved and _is_folder(self.watch.root):
                 self._is_unobserved = True
+                hint = host.watch_limit_hint(error, self.watch.root)
                 self._log.warning(
                     "folder_not_observed",
                     folder=self.watch.root,
-                    reason=f"{error}; files are found by scans only{host.watch_limit_hint(error)}",
+                    reason=f"{error}; files are found by scans only{hint}",
                 )
         else:
             self._is_unobserved = False

@@ -180,6 +180,19 @@ def test_a_single_run_that_an_error_ends_does_not_end_well(
     assert len(list((folder / "out").glob("*.nd2"))) == 1
 
 
+def test_a_single_run_without_its_journal_does_not_end_well(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise JournalBlocked("disk I/O error")
+
+    monkeypatch.setattr(Journal, "sequences", refuse)
+    (folder / "config.toml").write_text(CONFIG)
+    log = structlog.wrap_logger(None, [LogCapture()])
+    load = partial(load_settings, folder / "config.toml")
+    assert Daemon(load, SystemClock(), log, once=True).run() == 1
+
+
 class LeapingClock(SystemClock):
     """A clock that leaps when it is told to."""
 
