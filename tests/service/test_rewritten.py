@@ -7,10 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import nd2
+import numpy as np
 import pytest
+import tifffile
 
 from nd2watch import host
 from nd2watch.convert import plan_conversion
+from nd2watch.experiment import AxisSize, Layout, compile_pattern
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 from nd2watch.sources import encode_frame
@@ -143,8 +147,8 @@ def test_a_closed_frame_or_folder_holds_up_no_sibling(tmp_path: Path) -> None:
         assert (told["path"], "Permission denied" in told["reason"]) == (str(frame), True)
         open_frame()
         open_folder()
-        for name in "ab":
-            service.wait_for("published", lambda e, name=name: e["sequence"] == name)
+        service.wait_for("published", lambda e: e["sequence"] == "a")
+        service.wait_for("published", lambda e: e["sequence"] == "b")
         assert service.terminate() == 0
     for name, sources in frames.items():
         assert_nd2_equals_sources(tmp_path / "out" / f"{name}.nd2", WHAT, sources)
@@ -159,3 +163,39 @@ def test_what_is_being_written_lies_where_the_file_will_be(bench: Bench) -> None
     (temporary,) = seen
     assert temporary.name.startswith(".nd2watch-")
     assert [path.name for path in output.iterdir()] == ["a.nd2"]
+
+
+def test_a_frame_that_is_written_slowly_is_converted_once_it_is_whole(bench: Bench) -> None:
+    sources = write(bench.folder, WHAT)
+    slow = sources[1, 1, 2, 1]
+    whole = slow.read_bytes()
+    for size in range(0, len(whole), 200):
+        slow.write_bytes(whole[:size])
+        bench.scan()
+        bench.wait(SETTLE_S / 2)
+        assert bench.ready == 0
+    slow.write_bytes(whole)
+    bench.settle()
+    for event in ("frame_refused", "frame_not_ready"):
+        assert bench.logged(event) == []
+    assert convert(bench, lambda: None).end == "published"
+    assert_nd2_equals_sources(bench.folder.parent / "out" / "a.nd2", WHAT, sources)
+
+
+def test_a_file_that_is_opened_again_for_each_page_is_converted_once_with_all(
+    tmp_path: Path,
+) -> None:
+    sizes = {"t": AxisSize(count=1), "z": AxisSize(count=5)}
+    layout = Layout(pattern=compile_pattern("t{t}.tif"), sizes=sizes, pages="z")
+    bench = Bench(tmp_path / "in", WHAT, layout=layout)
+    pages = [noise(seed) for seed in range(5)]
+    for page in pages:
+        assert bench.ready == 0
+        tifffile.imwrite(bench.folder / "t1.tif", page, append=True)
+        bench.scan()
+        bench.wait(SETTLE_S - 1)
+    bench.wait(1)
+    assert convert(bench, lambda: None).end == "published"
+    with nd2.ND2File(tmp_path / "out" / "a.nd2") as file:
+        np.testing.assert_array_equal(file.asarray(), pages)
+    assert bench.logged("frame_refused") == []
