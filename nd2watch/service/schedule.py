@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class JobScheduler:
     def __init__(self, conversions: int, clock: Clock) -> None:
         self._clock = clock
         self._offset = self._measured_offset()
+        self._numbers = itertools.count(1)
         self._scheduler = _Scheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
@@ -119,12 +121,14 @@ class JobScheduler:
         Parameters
         ----------
         identity : str
-            Unlike that of every other conversion that waits or runs.
+            What it is called in messages.
         run : callable
             Does it.
         """
+        # The one before may just be ending; of two of one name, the second would be dropped.
+        name = f"{identity} ({next(self._numbers)})"
         # Of now, it would wait for as long as the clock is set back in this moment.
-        self._scheduler.add_job(run, "date", run_date=_LONG_AGO, id=identity, executor=_CONVERSION)
+        self._scheduler.add_job(run, "date", run_date=_LONG_AGO, id=name, executor=_CONVERSION)
 
     def heed_clock(self) -> None:
         """Bring regular calls forward if the machine's clock was set back since the last time."""

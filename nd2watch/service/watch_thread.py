@@ -298,9 +298,9 @@ class WatchThread:
                 answer.set_result(done)
 
     def _submit(self) -> None:
-        """Hand over the sequences that have come to their end."""
+        """Hand over sequences that have come to their end, few at a time: folders take turns."""
         for collection, extent in self.intake.ready():
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._running >= self._service.conversions:
                 return
             now = self._clock.monotonic()
             if self._dispatcher.submit(self.intake.watch, collection, extent, now, self._done):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from nd2watch.clock import SystemClock
 from nd2watch.service.schedule import JobScheduler
 from tests.waiting import DEADLINE_S
 
@@ -129,3 +130,13 @@ def test_it_is_stopped_while_it_begins_something_and_waits_for_that() -> None:
             scheduler.convert("a", convert)
             assert begun.wait(DEADLINE_S)
         assert ended.is_set()
+
+
+def test_a_conversion_may_follow_one_of_its_name_that_is_just_ending() -> None:
+    scheduler, second = JobScheduler(1, SystemClock()), threading.Event()
+    scheduler.start()
+    try:
+        scheduler.convert("same", lambda: scheduler.convert("same", second.set))
+        assert second.wait(10)
+    finally:
+        scheduler.stop()

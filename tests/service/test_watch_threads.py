@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,8 @@ axes = { t = 2, p = 2, z = 3, c = ["DAPI", "GFP"] }
 class Running:
     """A daemon on a thread, and its log."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "config.toml").write_text(CONFIG)
+    def __init__(self, folder: Path, config: str = CONFIG) -> None:
+        (folder / "config.toml").write_text(config)
         self.capture = LogCapture()
         log = structlog.wrap_logger(None, [self.capture])
         self.daemon = Daemon(lambda: load_settings(folder / "config.toml"), SystemClock(), log)
@@ -134,6 +135,20 @@ def test_an_error_that_nobody_foresaw_starts_a_folder_anew(
             until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
     (entry,) = running.logged("watch_failed")
     assert entry["watch"] == "one"
+
+
+def test_folders_take_turns(folder: Path) -> None:
+    shutil.rmtree(folder / "one")
+    shutil.rmtree(folder / "two")
+    for number in range(8):
+        write(folder / "one" / f"run{number}", acquisition(t=1))
+    (folder / "two").mkdir()
+    config = CONFIG.replace("axes = { t = 2", "axes = { t = 1").replace("one.nd2", "{folder}.nd2")
+    with Running(folder, config) as running:
+        until(lambda: bool(running.logged("published")), "the first file")
+        write(folder / "two", acquisition(t=1))
+        until(lambda: len(running.logged("published")) == 9, "all files")
+    assert running.logged("published")[-1]["watch"] == "one"
 
 
 def refuse_once(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
