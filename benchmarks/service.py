@@ -119,7 +119,7 @@ def waiting_then_idle(folder: Path, options: Options, report: Report) -> None:
         report.show("peak memory of the service", service.peak_mib, "MiB", _RSS_MIB)
         report.show("peak memory of a conversion", service.peak_conversion_mib, "MiB")
         report.show("lines of the log", service.log_lines, "")
-    check(folder, [times * len(_CHANNELS)] * _SEQUENCES, report)
+    check(folder, count, report)
     print("the same when the service is started again, with nothing to do")
     with Service(config) as service:
         took = service.wait_for_scan()
@@ -177,7 +177,7 @@ def arriving(folder: Path, options: Options, report: Report) -> None:
         report.show("at the end", service.rss_mib, "MiB")
         report.show("peak", service.peak_mib, "MiB", _RSS_MIB)
         report.show("lines of the log", service.log_lines, "")
-    check(folder, [count] * _SEQUENCES, report)
+    check(folder, count * _SEQUENCES, report)
 
 
 def write_steadily(folder: Path, count: int, rate: int) -> None:
@@ -215,13 +215,13 @@ def one_after_the_other(folder: Path, options: Options, report: Report) -> None:
         report.show("journal", journal, "MB")
         report.show("lines of the log", service.log_lines, "")
         report.show("seconds for each", service.age_s / options.runs, "s")
-    check(folder, [count] * options.runs, report)
+    check(folder, count * options.runs, report)
 
 
-def check(folder: Path, counts: list[int], report: Report) -> None:
+def check(folder: Path, count: int, report: Report) -> None:
     """Compare every ND2 file with its sources, and count the frames that are not there."""
     outputs = sorted((folder / "out").glob("*.nd2"))
-    lost = sum(counts)
+    lost = count
     for path in outputs:
         found = check_file(path, sources=True)
         if found.problems:

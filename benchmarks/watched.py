@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import ServiceError
 from nd2watch.service.control_client import ask
+from tests.processes import children_of, memory_kib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,12 +123,12 @@ class Service:
     @property
     def rss_mib(self) -> float:
         """Memory that it has now."""
-        return _memory(self._process.pid, "VmRSS")
+        return memory_kib(self._process.pid, "VmRSS") / 1024
 
     @property
     def peak_mib(self) -> float:
         """Most memory that it has had."""
-        return _memory(self._process.pid, "VmHWM")
+        return memory_kib(self._process.pid, "VmHWM") / 1024
 
     @property
     def processor_s(self) -> float:
@@ -153,21 +154,6 @@ class Service:
 
     def _look_at_conversions(self) -> None:
         """Note the memory of its conversion processes."""
-        for path in Path(f"/proc/{self._process.pid}/task").glob("*/children"):
-            for child in _text(path).split():
-                peak = _memory(int(child), "VmHWM")
-                self.peak_conversion_mib = max(self.peak_conversion_mib, peak)
-
-
-def _memory(process: int, field: str) -> float:
-    """Return what the system tells of the memory of a process, MiB; 0 when it has ended."""
-    lines = _text(Path(f"/proc/{process}/status")).splitlines()
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field)), 0.0)
-
-
-def _text(path: Path) -> str:
-    """Return what the system tells of a process, nothing when that has ended."""
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+        for child in children_of(self._process.pid):
+            peak = memory_kib(child, "VmHWM") / 1024
+            self.peak_conversion_mib = max(self.peak_conversion_mib, peak)

@@ -146,7 +146,7 @@ class Intake:
         known = self.known.get(path)
         if key is not None and known == key:
             return
-        if known is None and key is not None and self._settling.has(path):
+        if known is None and key is not None and self._settling.has(path):  # its name was parsed
             self._settling.observe(path, key)
             return
         if known is not None:

@@ -74,16 +74,9 @@ class KnownFiles:
         if key is None:
             return name not in self._passed_over and name not in self._ignored
         try:
-            status = entry.stat(follow_symlinks=False)
+            return not key.is_of(entry.stat(follow_symlinks=False))
         except OSError:
             return True
-        return (
-            status.st_mtime_ns != key.mtime_ns
-            or status.st_size != key.size
-            or status.st_ctime_ns != key.ctime_ns
-            or status.st_ino != key.inode
-            or status.st_dev != key.device
-        )
 
     def gone(self, present: set[str]) -> list[Path]:
         """Return the files that were taken in and are not there; drop others that are not."""

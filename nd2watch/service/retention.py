@@ -144,12 +144,12 @@ class Retention:
             return False
         done, kept, limited = [], 0, LimitedLog(log, self._clock)
         for frame in due.frames:
-            reason = _put_away(frame, recorded, watch, self._retention)
-            if reason:
+            try:
+                if _put_away(frame, recorded, watch, self._retention):
+                    done.append(frame.path)
+            except (Nd2WatchError, OSError, ValueError) as error:
                 kept += 1
-                limited.tell("kept", "warning", "frame_kept", path=frame.path, reason=reason)
-            elif reason is not None:
-                done.append(frame.path)
+                limited.tell("kept", "warning", "frame_kept", path=frame.path, reason=str(error))
         limited.flush(everything=True)
         self._journal.remove_frames(done)
         if done:
@@ -188,24 +188,27 @@ def _put_away(
     recorded: dict[str, tuple[int, int]],
     watch: Watch,
     retention: RetentionConfig,
-) -> str | None:
-    """Move or delete one frame, and return why that was not done, None if it is not there."""
+) -> bool:
+    """Move or delete one frame, and return whether it was there.
+
+    Raises
+    ------
+    Nd2WatchError, OSError, ValueError
+        If it is kept, for doubt or because it cannot be put away.
+    """
     path = Path(frame.path)
-    try:
-        key = FileKey.of_path(path)
-        if key is None:  # put away before, or its folder is not there now
-            return None
-        if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
-            return "it is not the file that was converted"
-        if recorded.get(frame.path) != (key.size, key.mtime_ns):
-            return "no ND2 file records it as its source"
-        if retention.folder is None:
-            path.unlink()
-        else:
-            _move(path, retention.folder / watch.name / path.relative_to(watch.root))
-    except (Nd2WatchError, OSError, ValueError) as error:
-        return str(error)
-    return ""
+    key = FileKey.of_path(path)
+    if key is None:  # put away before, or its folder is not there now
+        return False
+    if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
+        raise Nd2WatchError("it is not the file that was converted")
+    if recorded.get(frame.path) != (key.size, key.mtime_ns):
+        raise Nd2WatchError("no ND2 file records it as its source")
+    if retention.folder is None:
+        path.unlink()
+    else:
+        _move(path, retention.folder / watch.name / path.relative_to(watch.root))
+    return True
 
 
 def _move(path: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ from nd2watch.errors import LayoutError, SourceError
 from nd2watch.log import set_up_logging
 from nd2watch.sidecars import read_sidecar
 from nd2watch.sources import PlaneReader, SourcePlane, open_frame
+from tests.processes import memory_kib
 
 DEADLINE_S: Final = 60.0
 _ADDRESSES: Final = 4 << 30
@@ -82,25 +83,23 @@ def kind_of(path: Path, folder: Path) -> str:
     return preset.sidecar.kind if preset.sidecar is not None else ""
 
 
-def memory_kib() -> int:
+def peak_kib() -> int:
     """Return the most memory that this process had, KiB; `resource` counts that of its parent."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return int(line.split()[1])
+    return memory_kib("self", "VmHWM")
 
 
 def main(folder: Path) -> None:
     """Take all files below a folder through the doors."""
     set_up_logging("json")
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
-    before, references = memory_kib(), sys.getrefcount(None)
+    before, references = peak_kib(), sys.getrefcount(None)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             faulthandler.dump_traceback_later(DEADLINE_S, exit=True)
             print(json.dumps(through_the_doors(path, kind_of(path, folder))), flush=True)
     faulthandler.cancel_dump_traceback_later()
     lost = references - sys.getrefcount(None)
-    print(json.dumps({"before_kib": before, "peak_kib": memory_kib(), "lost_references": lost}))
+    print(json.dumps({"before_kib": before, "peak_kib": peak_kib(), "lost_references": lost}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from nd2watch.service.control_client import ask
 from nd2watch.simulate import Manner, plan_run, write_run
 from tests.hostile.seeds import small_run
 from tests.presets.programs import PROGRAMS
+from tests.processes import children_of, memory_kib
 from tests.sources.tiff_files import pixels, write
 
 if TYPE_CHECKING:
@@ -206,23 +207,5 @@ class Status:
 
 def peaks_kib(process: int) -> dict[int, int]:
     """Return the most memory that a process and each of its children had so far, KiB."""
-    children = [
-        int(child)
-        for path in Path(f"/proc/{process}/task").glob("*/children")
-        for child in _text(path).split()
-    ]
-    return {each: peak for each in (process, *children) if (peak := _peak_kib(each))}
-
-
-def _peak_kib(process: int) -> int:
-    """Return the most memory that a process had, KiB; 0 when it has ended."""
-    lines = _text(Path(f"/proc/{process}/status")).splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def _text(path: Path) -> str:
-    """Return what a file of a process tells, nothing when that has ended."""
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    processes = (process, *children_of(process))
+    return {each: peak for each in processes if (peak := memory_kib(each, "VmHWM"))}

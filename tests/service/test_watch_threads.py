@@ -71,6 +71,17 @@ class Running:
         return [dict(e) for e in list(self.capture.entries) if e["event"] == event]
 
 
+def run_once(
+    folder: Path, config: str = CONFIG, clock: SystemClock | None = None
+) -> tuple[int, LogCapture]:
+    """Return the exit status and the log of a single run."""
+    (folder / "config.toml").write_text(config)
+    capture = LogCapture()
+    log = structlog.wrap_logger(None, [capture])
+    load = partial(load_settings, folder / "config.toml")
+    return Daemon(load, clock or SystemClock(), log, once=True).run(), capture
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("one", "two"):
@@ -186,11 +197,8 @@ def test_a_single_run_that_an_error_ends_does_not_end_well(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse_once(monkeypatch, RuntimeError("unforeseen"))
-    (folder / "config.toml").write_text(CONFIG)
-    capture = LogCapture()
-    log = structlog.wrap_logger(None, [capture])
-    load = partial(load_settings, folder / "config.toml")
-    assert Daemon(load, SystemClock(), log, once=True).run() == 1
+    status, capture = run_once(folder)
+    assert status == 1
     assert [e["event"] for e in capture.entries if e["log_level"] == "error"] == ["watch_failed"]
     assert len(list((folder / "out").glob("*.nd2"))) == 1
 
@@ -202,10 +210,8 @@ def test_a_single_run_without_its_journal_does_not_end_well(
         raise JournalBlocked("disk I/O error")
 
     monkeypatch.setattr(Journal, "sequences", refuse)
-    (folder / "config.toml").write_text(CONFIG)
-    log = structlog.wrap_logger(None, [LogCapture()])
-    load = partial(load_settings, folder / "config.toml")
-    assert Daemon(load, SystemClock(), log, once=True).run() == 1
+    status, _ = run_once(folder)
+    assert status == 1
 
 
 class LeapingClock(SystemClock):
@@ -236,7 +242,5 @@ def test_a_pause_that_ends_just_after_the_look_is_noticed_in_a_single_run(
     config = CONFIG.replace(
         'output = "', 'complete = { rules = ["quiet"], quiet_s = 50 }\noutput = "'
     )
-    (folder / "config.toml").write_text(config)
-    log = structlog.wrap_logger(None, [LogCapture()])
-    Daemon(lambda: load_settings(folder / "config.toml"), clock, log, once=True).run()
+    run_once(folder, config, clock)
     assert {path.name for path in (folder / "out").glob("*.nd2")} == {"one.nd2", "two.nd2"}
