@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -47,8 +48,11 @@ class AxisSize:
 
 
 def plain_label(label: str) -> str:
-    """Return a label of digits without its padding, which differs within real sequences."""
-    return str(int(label)) if label.isdecimal() else label
+    """Return a label of digits without its padding, which differs within real sequences.
+
+    Equal labels are one object: names have few different ones, and many frames.
+    """
+    return sys.intern(str(int(label)) if label.isdecimal() else label)
 
 
 def natural_key(label: str) -> tuple[tuple[int, int, str], ...]:

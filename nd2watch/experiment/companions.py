@@ -63,6 +63,12 @@ class Companions:
         files = self.sidecars.files if self.sidecars is not None else ()
         self._names = (_any_of(files), _any_of([self.marker] if self.marker else []))
 
+    def is_one(self, name: str) -> bool:
+        """Return whether a file is a sidecar or marker, by its name."""
+        if self.sidecars is None and not self.marker:
+            return False
+        return self.is_sidecar(name) or self.is_marker(name)
+
     def is_sidecar(self, name: str) -> bool:
         """Return whether a file is a sidecar, by its name."""
         return self._names[0].match(_composed(name)) is not None

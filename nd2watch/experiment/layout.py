@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from nd2watch.errors import FrameIncomplete, LayoutError
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, AxisSize, Coordinate, plain_label
 from nd2watch.experiment.grid import check_axes
-from nd2watch.experiment.pattern import FOLDER_FIELD, NamePattern
+from nd2watch.experiment.pattern import FOLDER_FIELD, NamePattern, posix_text
 from nd2watch.experiment.time_labels import TimeLabels
 from nd2watch.experiment.wells import WELL_FIELD
 from nd2watch.sources import PAGES
@@ -240,28 +240,28 @@ class Layout:
         """Return the layout with other fields for some axes."""
         return dataclasses.replace(self, axis_fields={**self.axis_fields, **fields})
 
-    def is_ignored(self, relative: PurePath) -> bool:
+    def is_ignored(self, relative: PurePath | str) -> bool:
         """Return whether a file is passed over, by its path below the watched folder."""
         names, paths = self._ignored
-        if names.match(relative.name) is not None:
+        path = posix_text(relative)
+        if names.match(path.rpartition("/")[2]) is not None:
             return True
-        path = relative.as_posix()
-        return any(paths.match(text) is not None for text in (path, f"/{path}"))
+        return paths.match(path) is not None or paths.match(f"/{path}") is not None
 
-    def matches(self, relative: PurePath) -> bool:
+    def matches(self, relative: PurePath | str) -> bool:
         """Return whether the path of a file below the watched folder is that of a frame."""
         try:
             return not self.is_ignored(relative) and self.pattern.match(relative) is not None
         except LayoutError:  # it takes too long to find out
             return False
 
-    def parse(self, relative: PurePath) -> FrameName:
+    def parse(self, relative: PurePath | str) -> FrameName:
         """Return what the path of a file below the watched folder says.
 
         Parameters
         ----------
-        relative : path
-            Path relative to the watched folder.
+        relative : path or str
+            Path relative to the watched folder; a text has ``/`` between its parts.
 
         Raises
         ------
@@ -309,7 +309,7 @@ class Layout:
             raise LayoutError(f"{file.path} holds {found} pages, the layout says {expected}")
 
     def _label(
-        self, axis: str, names: Sequence[str], fields: Mapping[str, str], relative: PurePath
+        self, axis: str, names: Sequence[str], fields: Mapping[str, str], relative: PurePath | str
     ) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""
         if not names:

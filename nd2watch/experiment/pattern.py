@@ -83,7 +83,7 @@ class NamePattern:
         """Names of the fields, in order."""
         return tuple(dict.fromkeys(name for form in self.forms for name in form.regex.groups))
 
-    def match(self, relative: PurePath) -> dict[str, str] | None:
+    def match(self, relative: PurePath | str) -> dict[str, str] | None:
         """Return the fields of a path below the watched folder, None when it does not match.
 
         A group that takes no part in the match is left out. The field ``folder`` holds the parts
@@ -191,9 +191,14 @@ def compile_names(expressions: Mapping[str, str], title: str = "") -> NamePatter
     return _checked(NamePattern(source=title or " | ".join(expressions.values()), forms=forms))
 
 
-def path_parts(relative: PurePath) -> list[str]:
+def path_parts(relative: PurePath | str) -> list[str]:
     """Return the parts of a path in the composed form of its characters."""
-    return unicodedata.normalize("NFC", relative.as_posix()).split("/")
+    return unicodedata.normalize("NFC", posix_text(relative)).split("/")
+
+
+def posix_text(relative: PurePath | str) -> str:
+    """Return a path as a text with ``/`` between its parts, as which it may be given already."""
+    return relative if isinstance(relative, str) else relative.as_posix()
 
 
 def _form(name: str, source: str) -> NameForm:

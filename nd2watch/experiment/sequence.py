@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import completeness
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _Z: Final = AXES.index("z")
 _C: Final = AXES.index("c")
+_TOLD: Final = ("p", "c")
+"""Axes whose points are described by fields of names: wells, sites, channels."""
 
 
 class ImageSequence:
@@ -56,12 +59,12 @@ class ImageSequence:
         self.root: Path | None = None
         self._listed: frozenset[Coordinate] | None = None
         self._listed_labels: tuple[frozenset[str], ...] = (frozenset(),) * len(AXES)
-        self._places: dict[Path, Coordinate] = {}
+        self._places: dict[str, Coordinate] = {}
         self._labels = tuple(Counter[str]() for _ in AXES)
         self._flat: Counter[str] = Counter()
         self._stacks = 0
-        self._formats: dict[str, dict[Path, FrameFile]] = {}
-        self._fields: dict[tuple[str, str], tuple[Path, Mapping[str, str]]] = {}
+        self._formats: dict[str, dict[str, FrameFile]] = {}
+        self._fields: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -115,7 +118,7 @@ class ImageSequence:
         other = ImageSequence(layout, self.key)
         other.tell(self.told, self.root)
         for frame in self.frames.values():
-            name = layout.parse(PurePosixPath(relative_path(self, frame)))
+            name = layout.parse(relative_path(self, frame))
             rival = other.add(name.coordinate, frame, name.fields)
             if rival is not None or name.sequence != self.key:
                 raise LayoutError(f"{frame.path} has no place of its own by what its sidecar tells")
@@ -166,37 +169,39 @@ class ImageSequence:
         other = next(iter(alike.values()), None)
         if other is not None and other.info == frame.info:  # most tell the same: keep that once
             frame = replace(frame, info=other.info)
-        self.frames[coordinate] = alike[frame.path] = frame
+        name = os.fspath(frame.path)
+        self.frames[coordinate] = alike[name] = frame
         self._stacks += frame.info.plane_count > 1
-        self._places[frame.path] = coordinate
+        self._places[name] = coordinate
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
             counter[label] += 1
             known = self._fields.get((axis, label))
-            if known is None or frame.path < known[0]:  # the same in any order of arrival
-                self._fields[axis, label] = (frame.path, fields or {})
+            if axis in _TOLD and (known is None or name < known[0]):  # whatever came first
+                self._fields[axis, label] = (name, fields or {})
         if not coordinate[_Z]:
             self._flat[coordinate[_C]] += 1
         return None
 
     def discard(self, path: Path) -> Coordinate | None:
         """Take a file out; return where it was, None when it was not there."""
-        coordinate = self._places.pop(path, None)
+        name = os.fspath(path)
+        coordinate = self._places.pop(name, None)
         if coordinate is None:
             return None
         frame = self.frames.pop(coordinate)
         self._stacks -= frame.info.plane_count > 1
         alike = self._formats[frame.info.format_text]
-        del alike[path]
+        del alike[name]
         if not alike:
             del self._formats[frame.info.format_text]
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
             if not _taken(counter, label):
-                del self._fields[axis, label]
+                self._fields.pop((axis, label), None)
         if not coordinate[_Z]:
             _taken(self._flat, coordinate[_C])
         return coordinate
 
-    def fields(self, axis: str, label: str) -> Mapping[str, str]:
+    def fields(self, axis: Literal["p", "c"], label: str) -> Mapping[str, str]:
         """Return what the name of a frame tells that has a label on an axis."""
         known = self._fields.get((axis, label))
         return {} if known is None else known[1]

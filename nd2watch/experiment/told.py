@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nd2watch.errors import LayoutError
-from nd2watch.sources import ChannelInfo, PlaneInfo
+from nd2watch.sources import ChannelInfo, PlaneInfo, path_below
 
 if TYPE_CHECKING:
     from nd2watch.experiment.axes import Coordinate
@@ -73,7 +73,7 @@ def _plane_info(sequence: ImageSequence, place: Coordinate, frame: FrameFile) ->
 def relative_path(sequence: ImageSequence, frame: FrameFile) -> str:
     """Return the path of a frame from the watched folder, with ``/``."""
     root = sequence.root
-    return frame.path.relative_to(root).as_posix() if root is not None else frame.path.as_posix()
+    return frame.path.as_posix() if root is None else path_below(root, frame.path)
 
 
 def _grid_place_um(sequence: ImageSequence, position: str) -> tuple[float, float] | None:

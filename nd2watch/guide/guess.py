@@ -222,7 +222,7 @@ def _axis(sequences: Sequence[ImageSequence], axis: str) -> AxisFound:
     labels = tuple(label for label in fullest.labels()[AXES.index(axis)] if label)
     field = fullest.layout.channel_name
     names = (
-        tuple(fullest.fields(axis, label).get(field, "") for label in labels)
+        tuple(fullest.fields("c", label).get(field, "") for label in labels)
         if axis == "c" and field is not None
         else ()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -55,8 +56,8 @@ class Collection:
         Output of other content that is in the way.
     differing : set of Path
         Frames that were reported to differ from the others.
-    files : set of Path
-        Usable files in the folder that are its own.
+    files : set of str
+        Paths of usable files in the folder that are its own.
     folders : set of Path
         Folders of its files.
     sidecars : tuple of Path
@@ -98,7 +99,7 @@ class Collection:
     misfits: set[Path] = field(default_factory=set)
     blocked_by: Path | None = None
     differing: set[Path] = field(default_factory=set)
-    files: set[Path] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
     folders: set[Path] = field(default_factory=set)
     sidecars: tuple[Path, ...] = ()
     marker: Path | None = None
@@ -125,7 +126,7 @@ class Collection:
 
     def note(self, frame: FrameFile, moment: float) -> None:
         """Note that a frame came at some moment, monotonic seconds."""
-        self.files.add(frame.path)
+        self.files.add(os.fspath(frame.path))
         if self.state == "queued":
             self.newcomers.add(frame.path)
         if frame.path.parent not in self.folders:
@@ -157,7 +158,7 @@ class Collection:
 
     def discard(self, path: Path) -> list[Path]:
         """Take a file out, and return the doubles that may have its place now."""
-        self.files.discard(path)
+        self.files.discard(os.fspath(path))
         self.newcomers.discard(path)
         self.differing.discard(path)
         doubles = {**self.rivals, **self.copies}

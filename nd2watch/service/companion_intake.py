@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from nd2watch.errors import SourceError
 from nd2watch.experiment import Companions
+from nd2watch.sources import path_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +58,12 @@ class CompanionIntake:
         self._patience_s = patience_s
         self._tell = tell
 
-    def takes(self, path: Path) -> bool:
+    def takes(self, path: Path | str) -> bool:
         """Return whether a file is a sidecar or marker; what has a frame's name is a frame."""
-        name, companions = path.name, self.companions
-        if not (companions.is_sidecar(name) or companions.is_marker(name)):
+        name = os.fspath(path).rpartition(os.sep)[2]
+        if not self.companions.is_one(name):
             return False
-        return not self._layout.matches(path.relative_to(companions.root))
+        return not self._layout.matches(path_below(self.companions.root, path))
 
     def notice(self, path: Path, key: FileKey | None) -> None:
         """Look at a file that is new, changed, or gone: then it has no identity."""

@@ -17,7 +17,7 @@ from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.service.troubles import Troubles
 from nd2watch.service.unreadable import UnreadableFolders
-from nd2watch.sources import FileKey, FrameFile, list_entries, open_frame
+from nd2watch.sources import FileKey, FrameFile, list_entries, open_frame, path_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,23 +125,24 @@ class Intake:
         for entry in list_entries(self.watch.root, self._unreadable.add):
             present.add(entry.path)
             if self.known.wants_a_look(entry):
-                self.notice(Path(entry.path))
+                self.notice(entry.path, entry)
         self.troubles.retain(present)
-        for path in self.known.gone(present):
-            self.notice(path)
+        for file in self.known.gone(present):
+            self.notice(file)
         for collection in self.collections.values():
             if collection.blocked_by and not os.path.lexists(collection.blocked_by):
                 collection.reopen()
         self._unreadable.end()
 
-    def notice(self, path: Path) -> None:
-        """Look at a file that is new, changed or gone."""
+    def notice(self, file: Path | str, entry: os.DirEntry[str] | None = None) -> None:
+        """Look at a file that is new, changed or gone; its entry of the folder saves time."""
+        path = os.fspath(file)
         if self.known.is_passed_over(path):
             return
         try:
-            key = FileKey.of_path(path)
+            key = FileKey.of_path(path) if entry is None else FileKey.of_entry(entry)
         except OSError as error:
-            self._unreadable.add(path.parent, error)
+            self._unreadable.add(Path(path).parent, error)
             return
         known = self.known.get(path)
         if key is not None and known == key:
@@ -150,9 +151,9 @@ class Intake:
             self._settling.observe(path, key)
             return
         if known is not None:
-            self.troubles.clear(path)
+            self.troubles.clear(Path(path))
         if self._beside.takes(path):
-            self._beside.notice(path, key)
+            self._beside.notice(Path(path), key)
             return
         name = self._parse(path)
         if name is None:
@@ -168,9 +169,9 @@ class Intake:
         else:
             self._settling.forget(path)
 
-    def _parse(self, path: Path) -> FrameName | None:
+    def _parse(self, path: str) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
-        relative = path.relative_to(self.watch.root)
+        relative = path_below(self.watch.root, path)
         if self.watch.layout.is_ignored(relative):
             self.known.pass_over(path, ignored=True)
             return None
@@ -178,10 +179,10 @@ class Intake:
             return self.watch.layout.parse(relative)
         except (LayoutError, ValueError) as error:
             self.known.pass_over(path)
-            self._tell("warning", "file_passed_over", path, reason=str(error))
+            self._tell("warning", "file_passed_over", Path(path), reason=str(error))
             return None
 
-    def _forget(self, path: Path, name: FrameName, *, gone: bool) -> None:
+    def _forget(self, path: str, name: FrameName, *, gone: bool) -> None:
         """Drop what is known of a file that changed or went."""
         known = self.known.forget(path)
         collection = self.collections.get(name.sequence)
@@ -192,8 +193,8 @@ class Intake:
                 collection.files.discard(path)
             self.drop_if_empty(name.sequence)
             return
-        self._release(collection, path)
-        collection.misfits.discard(path)
+        self._release(collection, Path(path))
+        collection.misfits.discard(Path(path))
         for misfit in collection.misfits.copy():  # another format may be the usual one now
             self.look_again(misfit)
         if collection.state == "failed":
@@ -210,7 +211,7 @@ class Intake:
         for double in collection.discard(path):
             self.look_again(double)
 
-    def look_again(self, path: Path) -> None:
+    def look_again(self, path: Path | str) -> None:
         """Treat a file as if it had changed."""
         self.known.doubt(path)
         self.notice(path)
@@ -277,20 +278,21 @@ class Intake:
     def _take(self, frame: FrameFile) -> None:
         """Put a usable frame into its sequence."""
         self.troubles.clear(frame.path)
-        name = self.watch.layout.parse(frame.path.relative_to(self.watch.root))
+        name = self.watch.layout.parse(path_below(self.watch.root, frame.path))
         if (collection := self.collections.get(name.sequence)) is None:
             collection = Collection(ImageSequence(self.watch.layout, name.sequence))
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self.known[frame.path] = frame.key
-        collection.note(frame, self._clock.monotonic() - self._age_s(frame))
+        age_s = frame.key.age_s(self._clock.time()) if self._once else 0.0  # else it was waited for
+        collection.note(frame, self._clock.monotonic() - age_s)
         if collection.is_settled:
             if collection.state == "published":
                 self._take_late(collection, frame)
             return
         layout = collection.sequence.layout
         if layout is not self.watch.layout:  # its sidecar tells what the fields are
-            name = layout.parse(frame.path.relative_to(self.watch.root))
+            name = layout.parse(path_below(self.watch.root, frame.path))
         present = collection.sequence.add(name.coordinate, frame, name.fields)
         if collection.state == "failed":
             collection.reopen()
@@ -312,14 +314,6 @@ class Intake:
         )
         if again:
             self.begin_anew(collection, revision=collection.revision + 1)
-
-    def _age_s(self, frame: FrameFile) -> float:
-        """Return how long before now a frame came, s: 0 where it was waited for."""
-        if not self._once:
-            return 0.0
-        # A copy keeps the time of its content; the other one is that of the copy.
-        changed_ns = max(frame.key.mtime_ns, frame.key.ctime_ns)
-        return max(self._clock.time() - changed_ns / 1e9, 0.0)
 
     def _check(self, collection: Collection) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
@@ -351,24 +345,25 @@ class Intake:
             self.refuse(path, frame.key, reason)
         collection.reopen()
 
-    def recall(self, key: SequenceKey, files: Mapping[Path, FileKey], **known: Any) -> None:
+    def recall(self, key: SequenceKey, files: Mapping[str, FileKey], **known: Any) -> None:
         """Take up a settled sequence as it was when the service ended.
 
         Parameters
         ----------
         key : SequenceKey
             The sequence.
-        files : mapping from Path to FileKey
-            Its files, and how they were.
+        files : mapping from str to FileKey
+            Paths of its files, and how they were.
         **known
             State and outputs of its `Collection`.
         """
-        sequence = ImageSequence(self.watch.layout, key)
-        self.collections[key] = Collection(sequence, files=set(files), **known)
+        self.collections[key] = Collection(
+            ImageSequence(self.watch.layout, key), files=set(files), **known
+        )
         self.known.update(files)
 
-    def files_of(self, collection: Collection) -> dict[Path, FileKey]:
-        """Return the files of a sequence, and how they were when they were looked at."""
+    def files_of(self, collection: Collection) -> dict[str, FileKey]:
+        """Return the paths of a sequence's files, and how they were when they were looked at."""
         return self.known.of(collection.files)
 
     def begin_anew(self, collection: Collection, revision: int = 0) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 _NEVER: Final = FileKey(size=-1, mtime_ns=0, ctime_ns=0, inode=0, device=0)
 """Identity of no file."""
@@ -27,37 +27,36 @@ class KnownFiles:
         self._passed_over: set[str] = set()
         self._ignored: set[str] = set()
 
-    def __setitem__(self, path: Path, key: FileKey) -> None:
-        self._keys[str(path)] = key
+    def __setitem__(self, path: Path | str, key: FileKey) -> None:
+        self._keys[os.fspath(path)] = key
 
-    def get(self, path: Path) -> FileKey | None:
+    def get(self, path: Path | str) -> FileKey | None:
         """Return the identity of a file when it was taken in, None if it was not."""
-        return self._keys.get(str(path))
+        return self._keys.get(os.fspath(path))
 
-    def of(self, paths: Iterable[Path]) -> dict[Path, FileKey]:
+    def of(self, paths: Iterable[str]) -> dict[str, FileKey]:
         """Return those of some files that are known."""
-        return {path: key for path in paths if (key := self.get(path)) is not None}
+        return {path: key for path in paths if (key := self._keys.get(path)) is not None}
 
-    def update(self, files: Mapping[Path, FileKey]) -> None:
+    def update(self, files: Mapping[str, FileKey]) -> None:
         """Note several files."""
-        for path, key in files.items():
-            self[path] = key
+        self._keys.update(files)
 
-    def doubt(self, path: Path) -> None:
+    def doubt(self, path: Path | str) -> None:
         """Have a file looked at as if it had changed."""
         self[path] = _NEVER
 
-    def forget(self, path: Path) -> FileKey | None:
+    def forget(self, path: Path | str) -> FileKey | None:
         """Drop a file, and return its identity if it was known."""
-        return self._keys.pop(str(path), None)
+        return self._keys.pop(os.fspath(path), None)
 
-    def pass_over(self, path: Path, *, ignored: bool = False) -> None:
+    def pass_over(self, path: str, *, ignored: bool = False) -> None:
         """Note that a file is no frame, as its name tells, or is to be ignored by its name."""
-        (self._ignored if ignored else self._passed_over).add(str(path))
+        (self._ignored if ignored else self._passed_over).add(path)
 
-    def is_passed_over(self, path: Path) -> bool:
+    def is_passed_over(self, path: str) -> bool:
         """Return whether a file is no frame."""
-        return str(path) in self._passed_over or str(path) in self._ignored
+        return path in self._passed_over or path in self._ignored
 
     @property
     def ignored(self) -> int:
@@ -78,8 +77,8 @@ class KnownFiles:
         except OSError:
             return True
 
-    def gone(self, present: set[str]) -> list[Path]:
+    def gone(self, present: set[str]) -> list[str]:
         """Return the files that were taken in and are not there; drop others that are not."""
         self._passed_over &= present
         self._ignored &= present
-        return [Path(name) for name in self._keys.keys() - present]
+        return [name for name in self._keys if name not in present]

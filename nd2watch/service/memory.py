@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import JournalBlocked
 from nd2watch.journal import FrameRecord, JournalEvent, SequenceRecord
-from nd2watch.sources import FileKey
+from nd2watch.sources import FileKey, path_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -124,7 +124,7 @@ class Memory:
     def _recall(self, record: SequenceRecord, intake: Intake) -> None:
         """Let an intake know of a sequence that is done with."""
         files = {
-            Path(frame.path): FileKey(
+            frame.path: FileKey(
                 size=frame.size,
                 mtime_ns=frame.mtime_ns,
                 ctime_ns=frame.ctime_ns,
@@ -196,7 +196,7 @@ class Memory:
             record, found=before.found, changed=before.changed
         )
 
-    def _write(self, record: SequenceRecord, files: Mapping[Path, FileKey]) -> None:
+    def _write(self, record: SequenceRecord, files: Mapping[str, FileKey]) -> None:
         """Record a sequence, with its files if it is done with, and the event of a new state."""
         self._journal.record_sequence(record)
         if record.state in _LASTING:
@@ -251,13 +251,13 @@ class Memory:
             changed=now if is_new or before is None else before.changed,
         )
 
-    def _frames(self, files: Mapping[Path, FileKey]) -> Iterator[FrameRecord]:
+    def _frames(self, files: Mapping[str, FileKey]) -> Iterator[FrameRecord]:
         """Yield the records of files; of several for one place the first counts."""
         places: set[Coordinate] = set()
         for path, key in sorted(files.items()):
-            place = self._watch.layout.parse(path.relative_to(self._watch.root)).coordinate
+            place = self._watch.layout.parse(path_below(self._watch.root, path)).coordinate
             yield FrameRecord(
-                path=str(path),
+                path=path,
                 coordinate=place,
                 size=key.size,
                 mtime_ns=key.mtime_ns,

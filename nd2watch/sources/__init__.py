@@ -13,7 +13,7 @@ from nd2watch.sources.base import (
 from nd2watch.sources.files import FileKey
 from nd2watch.sources.plane_reader import PlaneReader, read_frame
 from nd2watch.sources.registry import FORMATS, SUFFIXES, open_frame
-from nd2watch.sources.scan import list_entries, list_files
+from nd2watch.sources.scan import list_entries, list_files, path_below
 from nd2watch.sources.tiff import encode_frame, encode_pages
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "list_entries",
     "list_files",
     "open_frame",
+    "path_below",
     "read_frame",
 ]

@@ -6,6 +6,7 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
@@ -44,6 +45,11 @@ class FileKey:
         """Return whether the content is the same as far as size and change time tell."""
         return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
 
+    def age_s(self, now: float) -> float:
+        """Return how long before some time of day the file came, s; 0 for one that is newer."""
+        # A copy keeps the time of its content; the other one is that of the copy.
+        return max(now - max(self.mtime_ns, self.ctime_ns) / 1e9, 0.0)
+
     def is_of(self, status: os.stat_result) -> bool:
         """Return whether it is the key in a result of `os.stat`, at less cost than `of_status`."""
         return (
@@ -57,22 +63,40 @@ class FileKey:
     @classmethod
     def of_status(cls, status: os.stat_result) -> FileKey:
         """Return the key in a result of `os.stat`."""
-        return cls(
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
+        changed, entered = status.st_mtime_ns, status.st_ctime_ns
+        return cls(  # equal numbers are kept once: there may be a million keys
+            size=_shared(status.st_size),
+            mtime_ns=changed,
+            ctime_ns=changed if entered == changed else entered,
             inode=status.st_ino,
-            device=status.st_dev,
+            device=_shared(status.st_dev),
         )
 
     @classmethod
-    def of_path(cls, path: Path) -> FileKey | None:
+    def of_entry(cls, entry: os.DirEntry[str]) -> FileKey | None:
+        """Return the key of a file in a folder that is listed just now, as `of_path` does."""
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        if not status.st_ino:  # Windows tells no identity by the folder alone
+            return cls.of_path(entry.path)
+        return cls.of_status(status) if stat.S_ISREG(status.st_mode) else None
+
+    @classmethod
+    def of_path(cls, path: Path | str) -> FileKey | None:
         """Return the key of a regular file, None when there is none; links are not followed."""
         try:
             status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - no pathlib twin raises less
         except (FileNotFoundError, NotADirectoryError):
             return None
         return cls.of_status(status) if stat.S_ISREG(status.st_mode) else None
+
+
+@lru_cache(maxsize=256)
+def _shared(number: int) -> int:
+    """Return a number as the same object each time it comes again before long."""
+    return number
 
 
 @contextmanager

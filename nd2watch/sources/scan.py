@@ -13,6 +13,23 @@ _PARTS: Final = ".oif.files"
 """Ending of the folder with the planes of an OIF file beside it, which is read as a whole."""
 
 
+def path_below(root: Path, path: Path | str) -> str:
+    """Return the path of a file from a folder above it, with ``/`` between its parts.
+
+    It makes no objects, as it is asked for each of many files.
+
+    Raises
+    ------
+    ValueError
+        If the file does not lie below the folder.
+    """
+    start, text = os.fspath(root).rstrip(os.sep) + os.sep, os.fspath(path)
+    if not text.startswith(start):
+        raise ValueError(f"{text} is not below {root}")
+    below = text[len(start) :]
+    return below if os.sep == "/" else below.replace(os.sep, "/")
+
+
 def list_files(
     root: Path, unreadable: Callable[[Path, OSError], None] | None = None
 ) -> Iterator[Path]:

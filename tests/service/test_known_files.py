@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from tests.service.fakes import Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 NAME = "img_t001_xy01_z001_cDAPI.tif"
 
@@ -35,9 +35,9 @@ def noticed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     notice = Intake.notice
 
-    def noting(self: Intake, path: Path) -> None:
-        names.append(path.name)
-        notice(self, path)
+    def noting(self: Intake, file: Path | str, entry: os.DirEntry[str] | None = None) -> None:
+        names.append(Path(file).name)
+        notice(self, file, entry)
 
     monkeypatch.setattr(Intake, "notice", noting)
     return names

@@ -138,7 +138,7 @@ class TestRecall:
         assert opened == []
         assert second.bench.ready == 0
         assert second.collection.state == only_record(journal).state == state
-        assert second.collection.files == paths
+        assert second.collection.files == set(map(str, paths))
         assert second.collection.outputs == (folder.with_name("a.nd2"),)
         assert second.logged("sequences_remembered")[0]["count"] == 1
 
@@ -255,7 +255,7 @@ class TestFilesOfAPublishedSequenceWhileTheServiceWasDown:
         second = Run(folder, journal)
         second.turn()
         assert opened == []
-        assert second.collection.files == set(paths[1:])
+        assert second.collection.files == set(map(str, paths[1:]))
         assert {frame.path for frame in frames_of(journal)} == set(map(str, paths[1:]))
         assert only_record(journal).found == 23
 
