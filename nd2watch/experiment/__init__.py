@@ -24,7 +24,13 @@ from nd2watch.experiment.layout import (
 )
 from nd2watch.experiment.output_name import OutputName, safe_part
 from nd2watch.experiment.parts import SequencePart, parts_of
-from nd2watch.experiment.pattern import NamePattern, compile_names, compile_pattern, compile_regex
+from nd2watch.experiment.pattern import (
+    FOLDER_FIELD,
+    NamePattern,
+    compile_names,
+    compile_pattern,
+    compile_regex,
+)
 from nd2watch.experiment.sequence import ImageSequence
 from nd2watch.experiment.site_grid import SiteGrid
 from nd2watch.experiment.time_labels import TimeLabels
@@ -32,6 +38,7 @@ from nd2watch.experiment.wells import WELL_FIELD, WellNames, plate_for
 
 __all__ = [
     "AXES",
+    "FOLDER_FIELD",
     "TEMPORARY_NAMES",
     "WELL_FIELD",
     "AxisSize",

@@ -7,6 +7,7 @@ files that it has published.
 from nd2watch.journal.reading import JournalView
 from nd2watch.journal.records import (
     FRAME_STATES,
+    FolderRecord,
     FrameRecord,
     FrameState,
     Heartbeat,
@@ -20,6 +21,7 @@ from nd2watch.journal.store import Journal
 __all__ = [
     "FRAME_STATES",
     "STATES",
+    "FolderRecord",
     "FrameRecord",
     "FrameState",
     "Heartbeat",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nd2watch.journal.database import Database
     from nd2watch.journal.records import (
+        FolderRecord,
         FrameRecord,
         Heartbeat,
         JournalEvent,
@@ -88,6 +89,14 @@ class JournalReader:
             (rows.stored_text(watch), rows.stored_key(key)),
         )
         return rows.understood(found, rows.frame_of)
+
+    def folder(self, watch: str) -> FolderRecord | None:
+        """Return the folder of a watch as it was when it was last looked at; None before that."""
+        found = self._database.rows(
+            f"SELECT {rows.FOLDER} FROM folder WHERE watch = ?",  # noqa: S608 - names of columns alone # nosec B608
+            (rows.stored_text(watch),),
+        )
+        return next(iter(rows.understood(found, rows.folder_of)), None)
 
     def events(self, most: int, watch: str | None = None) -> list[JournalEvent]:
         """Return the last events, the latest last.

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 Key = tuple[tuple[str, str], ...]
 """Fields and texts that tell a sequence from others of its watch."""
 
-FrameState = Literal["ready", "double"]
+Released = Literal["trim", "fill"]
+RELEASED: Final[tuple[Released, ...]] = get_args(Released)
+
+FrameState = Literal["ready", "double", "late"]
 FRAME_STATES: Final[tuple[FrameState, ...]] = get_args(FrameState)
 
 _HANDLE_DIGITS: Final = 10
@@ -63,6 +66,12 @@ class SequenceRecord:
         When it is tried again, s since 1970.
     changed : float
         When it came into this state, s since 1970.
+    revision : int
+        How often it was converted before, for frames that came late.
+    released : {"trim", "fill"} or None
+        A person asked to convert it as it is.
+    late : int
+        Files among those found that came after it was published, and are not in its ND2 file.
 
     Raises
     ------
@@ -83,10 +92,15 @@ class SequenceRecord:
     attempts: int = 0
     next_try: float | None = None
     changed: float
+    revision: int = 0
+    released: Released | None = None
+    late: int = 0
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
             raise JournalError(f"a sequence cannot be {self.state!r}")
+        if self.released not in (None, *RELEASED):
+            raise JournalError(f"a sequence cannot be released by {self.released!r}")
 
     @property
     def handle(self) -> str:
@@ -108,8 +122,8 @@ class FrameRecord:
         Bytes.
     mtime_ns, ctime_ns, inode, device : int
         Its identity, as `os.stat` gives it.
-    state : {"ready", "double"}
-        It has its place in the sequence, or another file has that.
+    state : {"ready", "double", "late"}
+        It has its place in the sequence, another file has that, or it came after all was done.
 
     Raises
     ------
@@ -129,6 +143,26 @@ class FrameRecord:
     def __post_init__(self) -> None:
         if self.state not in FRAME_STATES:
             raise JournalError(f"a frame cannot be {self.state!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRecord:
+    """A watched folder as it was when it was last looked at.
+
+    Attributes
+    ----------
+    watch : str
+        Name of its watch.
+    path : str
+        Absolute path, as `os.fsdecode` gives it.
+    device, inode : int
+        Its identity, as `os.stat` gives it.
+    """
+
+    watch: str
+    path: str
+    device: int
+    inode: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from nd2watch.errors import JournalError
-from nd2watch.journal.records import FrameRecord, Heartbeat, JournalEvent, SequenceRecord
+from nd2watch.journal.records import (
+    FolderRecord,
+    FrameRecord,
+    Heartbeat,
+    JournalEvent,
+    SequenceRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,10 +25,11 @@ _Record = TypeVar("_Record")
 
 SEQUENCE: Final = (
     "watch, key, title, layout, state, reason, found, expected, missing, outputs, attempts,"
-    " next_try, changed"
+    " next_try, changed, revision, released, late"
 )
 FRAME: Final = "path, t, p, z, c, size, mtime_ns, ctime_ns, inode, device, state"
 EVENT: Final = "moment, watch, sequence, event, reason"
+FOLDER: Final = "watch, path, device, inode"
 HEARTBEAT: Final = "pid, version, started, turned, text"
 """The columns of each record, in the order of the rows here."""
 
@@ -74,6 +81,9 @@ def row_of_sequence(record: SequenceRecord) -> Row:
         record.attempts,
         record.next_try,
         record.changed,
+        record.revision,
+        record.released,
+        record.late,
     )
 
 
@@ -93,6 +103,9 @@ def sequence_of(row: Row) -> SequenceRecord:
         attempts=int(row[10]),
         next_try=None if row[11] is None else float(row[11]),
         changed=float(row[12]),
+        revision=int(row[13]),
+        released=row[14],
+        late=int(row[15]),
     )
 
 
@@ -133,6 +146,19 @@ def event_of(row: Row) -> JournalEvent:
     watch, sequence, event, reason = map(told_text, row[1:])
     return JournalEvent(
         moment=float(row[0]), watch=watch, sequence=sequence, event=event, reason=reason
+    )
+
+
+def row_of_folder(record: FolderRecord) -> Row:
+    """Return the row of a watched folder."""
+    numbers = map(stored_integer, (record.device, record.inode))
+    return (stored_text(record.watch), os.fsencode(record.path), *numbers)
+
+
+def folder_of(row: Row) -> FolderRecord:
+    """Return the watched folder in a row."""
+    return FolderRecord(
+        watch=told_text(row[0]), path=os.fsdecode(row[1]), device=int(row[2]), inode=int(row[3])
     )
 
 

@@ -77,7 +77,21 @@ _FIRST: Final = (
     f"PRAGMA application_id = {APPLICATION}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND: Final = (
+    "ALTER TABLE sequence ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sequence ADD COLUMN released TEXT",
+    "ALTER TABLE sequence ADD COLUMN late INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE folder (
+        watch TEXT PRIMARY KEY,
+        path BLOB NOT NULL,
+        device NOT NULL,
+        inode NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """Statements that bring a journal from each version, starting with an empty one, to the next.
 
 Those of a released version are never changed: another is added.

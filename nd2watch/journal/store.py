@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nd2watch.journal.records import (
+        FolderRecord,
         FrameRecord,
         Heartbeat,
         JournalEvent,
@@ -142,6 +143,14 @@ class Journal(JournalReader):
                 "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?",
                 (self._most_events,),
             )
+
+    def record_folder(self, folder: FolderRecord) -> None:
+        """Record a watched folder in place of what was known of it."""
+        row = rows.row_of_folder(folder)
+        self._database.change(
+            f"INSERT OR REPLACE INTO folder ({rows.FOLDER}) VALUES ({_places(row)})",  # noqa: S608 - names of columns alone # nosec B608
+            row,
+        )
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Record a sign of life in place of the last."""

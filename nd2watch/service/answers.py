@@ -110,7 +110,7 @@ class Answers:
                 "waits_for": list(rules),
                 "needs_all": intake.watch.completion.needs_all,
                 "released": collection.released,
-                "late": collection.late,
+                "late": len(collection.late | collection.rewritten),
                 "troubles": [
                     {"event": t.event, "path": str(t.path), "reason": t.reason}
                     for t in troubles[:most]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -56,6 +57,8 @@ class Collection:
         Output of other content that is in the way.
     differing : set of Path
         Frames that were reported to differ from the others.
+    unreadable : counter of Path
+        How often conversions could not read a frame.
     files : set of str
         Paths of usable files in the folder that are its own.
     folders : set of Path
@@ -66,16 +69,21 @@ class Collection:
         Marker of its end.
     is_awaited : bool
         Frames of it were seen that are not read yet.
+    refused : tuple of str
+        Paths of files that were refused, where no other file has their place.
+    ended_at : float, optional
+        Since when nothing more is expected by rules of time, markers or the like, monotonic
+        seconds; None while more may come.
     is_followed : bool
         The next sequence was started after its last frame.
     first_ns, last_ns : int
-        Earliest and latest time at which one of its files was changed, ns.
+        Earliest and latest time at which one of its files came, ns.
     longest_pause_s : float
         Longest time between two of its frames, s.
     known_version : int
         Version of the companions by which it was told last; -1 when it is to be told again.
-    late : int
-        Frames that came after it was published.
+    late, rewritten : set of str
+        Paths of frames that came after it was published, and of its own that changed after that.
     attempts : int
         Conversions that were blocked, by a full disk for instance, or crashed.
     crashes : int
@@ -99,20 +107,29 @@ class Collection:
     misfits: set[Path] = field(default_factory=set)
     blocked_by: Path | None = None
     differing: set[Path] = field(default_factory=set)
+    unreadable: Counter[Path] = field(default_factory=Counter)
     files: set[str] = field(default_factory=set)
     folders: set[Path] = field(default_factory=set)
     sidecars: tuple[Path, ...] = ()
     marker: Path | None = None
     is_awaited: bool = False
+    refused: tuple[str, ...] = ()
+    ended_at: float | None = None
     is_followed: bool = False
     first_ns: int = 0
     last_ns: int = 0
     longest_pause_s: float = 0.0
     known_version: int = -1
-    late: int = 0
+    late: set[str] = field(default_factory=set)
+    rewritten: set[str] = field(default_factory=set)
     attempts: int = 0
     crashes: int = 0
     retry_at: float = 0.0
+
+    @property
+    def has_all(self) -> bool:
+        """Whether it has all frames that are asked for; without a number of them, never."""
+        return self.sequence.is_sized and self.sequence.is_complete
 
     @property
     def is_whole(self) -> bool:
@@ -124,8 +141,8 @@ class Collection:
         """Whether it cannot go on by more frames alone."""
         return self.state == "failed" or bool(self.rivals or self.sequence.surplus())
 
-    def note(self, frame: FrameFile, moment: float) -> None:
-        """Note that a frame came at some moment, monotonic seconds."""
+    def note(self, frame: FrameFile, moment: float, came_ns: int) -> None:
+        """Note that a frame was seen at some moment, monotonic seconds, and when it came."""
         self.files.add(os.fspath(frame.path))
         if self.state == "queued":
             self.newcomers.add(frame.path)
@@ -134,9 +151,8 @@ class Collection:
             self.known_version = -1
         if self.first_ns:
             self.longest_pause_s = max(self.longest_pause_s, moment - self.progressed)
-        changed_ns = frame.key.mtime_ns
-        self.first_ns = min(self.first_ns or changed_ns, changed_ns)
-        self.last_ns = max(self.last_ns, changed_ns)
+        self.first_ns = min(self.first_ns or came_ns, came_ns)
+        self.last_ns = max(self.last_ns, came_ns)
         self.progressed = max(moment, self.progressed) if len(self.files) > 1 else moment
         self.stall_reported = False
 
@@ -146,7 +162,7 @@ class Collection:
         Before the sequence is complete, only those of rare kinds: others may become the usual one.
         """
         sequence = self.sequence
-        odd = sequence.mismatched() if sequence.is_complete else sequence.rare_frames(_RARE)
+        odd = sequence.mismatched() if self.has_all else sequence.rare_frames(_RARE)
         if not odd or len(odd) == len(sequence):  # planning refuses two kinds in equal numbers
             return []
         usual = f"most frames of the sequence are {sequence.usual_format()}"
@@ -159,6 +175,8 @@ class Collection:
     def discard(self, path: Path) -> list[Path]:
         """Take a file out, and return the doubles that may have its place now."""
         self.files.discard(os.fspath(path))
+        self.late.discard(os.fspath(path))
+        self.rewritten.discard(os.fspath(path))
         self.newcomers.discard(path)
         self.differing.discard(path)
         doubles = {**self.rivals, **self.copies}
@@ -182,6 +200,7 @@ class Collection:
         self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
         self.rivals, self.copies, self.misfits, self.differing = {}, {}, set(), set()
         self.newcomers = set()
+        self.unreadable = Counter()
 
     def reopen(self) -> None:
         """Take it up again."""

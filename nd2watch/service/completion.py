@@ -53,7 +53,16 @@ class Completion:
         held = [self._holds(rule, collection, now) for rule in self.rules]
         if not (all(held) if self.needs_all else any(held)):
             return "open"
+        if collection.refused and not collection.has_all:  # the grid may lack them alone
+            return "ended"
         return "complete" if collection.is_whole else "ended"
+
+    def is_certain(self, collection: Collection, now: float) -> bool:
+        """Return whether a sequence is complete because all is there that was asked for.
+
+        By other rules it is when nothing more comes: that holds only as far as anybody looked.
+        """
+        return "counts" in self.rules and self._holds("counts", collection, now)
 
     def next_change(self, collection: Collection, now: float) -> float | None:
         """Return when a sequence may come further by itself, monotonic seconds; None never."""

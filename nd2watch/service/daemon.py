@@ -244,6 +244,7 @@ class Daemon:
         deadline = self._clock.monotonic() + _JOIN_S
         for watch in self._watches:
             if not watch.join(max(deadline - self._clock.monotonic(), 0.0)):
+                watch.abandon()
                 self._log.error(
                     "folder_stalled",
                     watch=watch.watch.name,
@@ -365,7 +366,7 @@ class Daemon:
             watch.has_failed
             or watch.is_unavailable
             or watch.is_journal_blocked
-            or watch.intake.refused
+            or watch.intake.refusals.count
             or watch.intake.unsettled
             or any(c.needs_a_person for c in watch.intake.collections.values())
             for watch in self._watches

@@ -219,11 +219,12 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
     if outcome.end in ("published", "present"):
         late = collection.newcomers - collection.copies.keys()
         collection.close()
+        collection.files -= set(map(str, late))
         for path in sorted(late):
             intake.look_again(path)
         intake.drop_if_empty(outcome.job.key)
     elif outcome.end in ("changed", "cancelled"):
-        intake.recheck(collection)
+        _look_again(intake, collection)
     elif outcome.end == "crashed" and collection.crashes + 1 >= _MOST_CRASHES:
         collection.state = "failed"
         collection.reason = f"given up after {_MOST_CRASHES} attempts: {outcome.error}"
@@ -232,7 +233,7 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.attempts += 1
         doublings = min(collection.attempts - 1, _MOST_DOUBLINGS)
         collection.retry_at = now + _FIRST_RETRY_S * 2**doublings
-        intake.recheck(collection)
+        _look_again(intake, collection)
         collection.reason = str(outcome.error)
     elif (
         outcome.end == "unreadable"
@@ -244,6 +245,13 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.state = "failed"
         collection.reason = str(outcome.error)
         collection.blocked_by = outcome.output if outcome.end == "conflict" else None
+
+
+def _look_again(intake: Intake, collection: Collection) -> None:
+    """Look at all files of a sequence again, after one changed under a conversion."""
+    collection.reopen()
+    for frame in list(collection.sequence.frames.values()):
+        intake.notice(frame.path)
 
 
 def put_off(collection: Collection, now: float, reason: str) -> None:

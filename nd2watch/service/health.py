@@ -57,6 +57,8 @@ def _problems(status: Mapping[str, Any]) -> Iterator[str]:
     for watch in status["watches"]:
         if watch["ended"]:
             yield f"{watch['name']}: nothing follows its folder any more"
+        elif watch["fault"]:
+            yield f"{watch['name']}: an error that nobody foresaw comes again: {watch['fault']}"
         elif not watch["observing"]:
             yield f"{watch['name']}: changes of its folder are not observed any more"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import FrameIncomplete, LayoutError, SourceError
 from nd2watch.experiment import ImageSequence
@@ -12,7 +12,9 @@ from nd2watch.service.collection import Collection
 from nd2watch.service.companion_intake import CompanionIntake
 from nd2watch.service.doubles import Doubles
 from nd2watch.service.known_files import KnownFiles
+from nd2watch.service.look import Look
 from nd2watch.service.readiness import Readiness
+from nd2watch.service.refusals import Refusals
 from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.service.troubles import Troubles
@@ -20,7 +22,7 @@ from nd2watch.service.unreadable import UnreadableFolders
 from nd2watch.sources import FileKey, FrameFile, list_entries, open_frame, path_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from structlog.typing import FilteringBoundLogger
 
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 _ZERO_TAIL_WAIT: Final = 4.0
 """A frame that ends in zeros may be preallocated: it is looked at again after so many times the
 settling time."""
+
+_MOST_READS: Final = 3
+"""A frame that cannot be read at so many conversions is refused."""
 
 
 class Intake:
@@ -58,10 +63,12 @@ class Intake:
         All sequences of which a frame was seen.
     known : KnownFiles
         Files that were looked at.
-    refused : int
+    refusals : Refusals
         Files that could not be used.
     troubles : Troubles
         Files that cannot be taken in as they are.
+    look : Look
+        The last look at all files.
     """
 
     def __init__(
@@ -77,7 +84,6 @@ class Intake:
         self._clock = clock
         self._once = once
         self.collections: dict[SequenceKey, Collection] = {}
-        self.refused = 0
         self.troubles = Troubles(clock)
         self._service = service
         self._log = log.bind(watch=watch.name)
@@ -88,9 +94,11 @@ class Intake:
         patience_s = 0.0 if once else service.give_up_s
         self._doubles = Doubles(None if once else self._settling, self._tell)
         self._beside = CompanionIntake(watch, self._settling, self.known, patience_s, self._tell)
+        self.refusals = Refusals(watch, self._settling, self.known, self._tell)
+        self.look = Look()
         self._readiness = Readiness(
             self.collections, self._beside.companions, watch.completion, service.stalled_s,
-            self._settling, clock, self._log,
+            self._settling, self.refusals, clock, self._log,
         )  # fmt: skip
 
     @property
@@ -110,7 +118,7 @@ class Intake:
         is_soon = change is not None and change <= now + self._service.give_up_s
         # A conversion that was not tried yet waits for another one into the same file.
         is_next = any(c.retry_at > now and not c.attempts for c in self.collections.values())
-        return len(self._settling) > 0 or is_soon or is_next
+        return len(self._settling) > 0 or is_soon or is_next or self.wants_look
 
     def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.
@@ -120,8 +128,8 @@ class Intake:
         OSError
             If the folder cannot be listed; what is known stays as it is.
         """
+        begun, present = self._clock.monotonic(), set()
         self._unreadable.begin()
-        present = set()
         for entry in list_entries(self.watch.root, self._unreadable.add):
             present.add(entry.path)
             if self.known.wants_a_look(entry):
@@ -132,7 +140,10 @@ class Intake:
         for collection in self.collections.values():
             if collection.blocked_by and not os.path.lexists(collection.blocked_by):
                 collection.reopen()
-        self._unreadable.end()
+        root = self.watch.root
+        folders = sorted(self._unreadable.end())
+        unlisted = tuple("" if f == root else path_below(root, f) for f in folders)
+        self.look = Look(begun=begun, unlisted=unlisted)
 
     def notice(self, file: Path | str, entry: os.DirEntry[str] | None = None) -> None:
         """Look at a file that is new, changed or gone; its entry of the folder saves time."""
@@ -161,7 +172,10 @@ class Intake:
         collection = self.collections.get(name.sequence)
         settled = collection is not None and collection.is_settled
         if settled and key is not None and known is not None and key.same_content(known):
-            self.known[path] = key  # only its name, rights or the like changed
+            if key.inode != known.inode:
+                reason = "it has the size and time of the file before and is taken for the same"
+                self._tell("info", "frame_replaced", Path(path), reason=reason)
+            self.known[path] = key  # else only its name, rights or the like changed
             return
         self._forget(path, name, gone=key is None)
         if key is not None:
@@ -184,6 +198,7 @@ class Intake:
 
     def _forget(self, path: str, name: FrameName, *, gone: bool) -> None:
         """Drop what is known of a file that changed or went."""
+        self.refusals.discard(path)
         known = self.known.forget(path)
         collection = self.collections.get(name.sequence)
         if known is None or collection is None:
@@ -191,11 +206,13 @@ class Intake:
         if collection.is_settled:
             if gone:
                 collection.files.discard(path)
+                collection.late.discard(path)
+                collection.rewritten.discard(path)
             self.drop_if_empty(name.sequence)
             return
         self._release(collection, Path(path))
-        collection.misfits.discard(Path(path))
-        for misfit in collection.misfits.copy():  # another format may be the usual one now
+        misfits, collection.misfits = collection.misfits - {Path(path)}, set()
+        for misfit in sorted(misfits):  # another format may be the usual one now
             self.look_again(misfit)
         if collection.state == "failed":
             collection.reopen()
@@ -241,7 +258,7 @@ class Intake:
             elif not self._once or self._settling.age(path) < self._service.give_up_s:
                 self._settling.observe(path, key)
             else:
-                self.refuse(path, key, f"{path} keeps changing")
+                self.refusals.refuse(path, key, f"{path} keeps changing")
 
     def _open(self, path: Path, key: FileKey) -> None:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
@@ -254,9 +271,9 @@ class Intake:
                 level = "info" if tries == 1 else "debug"
                 self._tell(level, "frame_not_ready", path, reason=str(error))
                 return
-            self.refuse(path, key, str(error))
+            self.refusals.refuse(path, key, str(error))
         except (SourceError, LayoutError) as error:
-            self.refuse(path, key, str(error))
+            self.refusals.refuse(path, key, str(error))
         else:
             if frame.key != key:
                 self._settling.observe(path, frame.key)
@@ -268,13 +285,6 @@ class Intake:
             self._settling.forget(path)
             self._take(frame)
 
-    def refuse(self, path: Path, key: FileKey, reason: str) -> None:
-        """Report a file that cannot be used and leave it alone until it changes."""
-        self._settling.forget(path)
-        self.known[path] = key
-        self.refused += 1
-        self._tell("error", "frame_refused", path, reason=reason)
-
     def _take(self, frame: FrameFile) -> None:
         """Put a usable frame into its sequence."""
         self.troubles.clear(frame.path)
@@ -284,11 +294,14 @@ class Intake:
             self.collections[name.sequence] = collection
             self._log.info("sequence_started", sequence=collection.sequence.title)
         self.known[frame.path] = frame.key
-        age_s = frame.key.age_s(self._clock.time()) if self._once else 0.0  # else it was waited for
-        collection.note(frame, self._clock.monotonic() - age_s)
+        now = self._clock.time()
+        came_ns = frame.key.came_ns(now)
+        age_s = now - came_ns / 1e9 if self._once else 0.0  # else it was waited for
+        is_new = os.fspath(frame.path) not in collection.files
+        collection.note(frame, self._clock.monotonic() - age_s, came_ns)
         if collection.is_settled:
             if collection.state == "published":
-                self._take_late(collection, frame)
+                self._take_late(collection, frame, is_new=is_new)
             return
         layout = collection.sequence.layout
         if layout is not self.watch.layout:  # its sidecar tells what the fields are
@@ -300,13 +313,13 @@ class Intake:
             self._doubles.note(collection, name.coordinate, frame, present.path)
         self._check(collection)
 
-    def _take_late(self, collection: Collection, frame: FrameFile) -> None:
+    def _take_late(self, collection: Collection, frame: FrameFile, *, is_new: bool) -> None:
         """Report a frame of a published sequence, which is converted again where that is wanted."""
         again = self.watch.converts_again
         what = "it is converted anew" if again else "the ND2 file stays as it is"
-        collection.late += 1
+        (collection.late if is_new else collection.rewritten).add(os.fspath(frame.path))
         self._tell(
-            "warning" if collection.late == 1 else "debug",
+            "warning" if len(collection.late) + len(collection.rewritten) == 1 else "debug",
             "frame_came_late",
             frame.path,
             sequence=collection.sequence.title,
@@ -322,49 +335,33 @@ class Intake:
         if surplus and not collection.misfit_reported:
             self._log.error("sequence_does_not_fit", sequence=sequence.title, reason=surplus)
         collection.misfit_reported = bool(surplus)
-        is_complete = sequence.is_complete
+        is_complete = collection.has_all
         for frame, reason in collection.odd_frames():
             if is_complete:
                 collection.misfits.add(frame.path)
                 self._release(collection, frame.path)
-                self.refuse(frame.path, frame.key, reason)
+                self.refusals.refuse(frame.path, frame.key, reason)
             elif frame.path not in collection.differing:
                 collection.differing.add(frame.path)
                 self._tell("warning", "frame_differs", frame.path, reason=reason)
 
-    def recheck(self, collection: Collection) -> None:
-        """Look at all files of a sequence again, after one changed under a conversion."""
-        collection.reopen()
-        for frame in list(collection.sequence.frames.values()):
-            self.notice(frame.path)
-
     def drop(self, collection: Collection, path: Path, reason: str) -> None:
-        """Refuse a frame that turned out to be unreadable; its sequence waits for another."""
+        """Take out a frame that turned out to be unreadable; the third time it is refused."""
         for frame in [f for f in collection.sequence.frames.values() if f.path == path]:
             self._release(collection, path)
-            self.refuse(path, frame.key, reason)
+            collection.unreadable[path] += 1
+            if self._once or collection.unreadable[path] >= _MOST_READS:
+                self.refusals.refuse(path, frame.key, reason)
+                continue
+            self.known.forget(path)
+            self._settling.observe(path, frame.key, collection.sequence.key)
+            self._tell("warning", "frame_not_ready", path, reason=reason)
         collection.reopen()
 
-    def recall(self, key: SequenceKey, files: Mapping[str, FileKey], **known: Any) -> None:
-        """Take up a settled sequence as it was when the service ended.
-
-        Parameters
-        ----------
-        key : SequenceKey
-            The sequence.
-        files : mapping from str to FileKey
-            Paths of its files, and how they were.
-        **known
-            State and outputs of its `Collection`.
-        """
-        self.collections[key] = Collection(
-            ImageSequence(self.watch.layout, key), files=set(files), **known
-        )
-        self.known.update(files)
-
-    def files_of(self, collection: Collection) -> dict[str, FileKey]:
-        """Return the paths of a sequence's files, and how they were when they were looked at."""
-        return self.known.of(collection.files)
+    def doubt_refused(self, key: SequenceKey) -> None:
+        """Look again at the files of a sequence that could not be used."""
+        for path in self.refusals.of(key):
+            self.look_again(path)
 
     def begin_anew(self, collection: Collection, revision: int = 0) -> None:
         """Collect the frames of a sequence again, whatever has become of it."""
@@ -376,7 +373,12 @@ class Intake:
 
     def ready(self) -> list[tuple[Collection, Extent]]:
         """Return the sequences that can be converted now, and what of them."""
-        return list(self._readiness.ready())
+        return list(self._readiness.ready(self.look))
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether a sequence can be converted only after a look at all files."""
+        return self._readiness.wants_look(self.look)
 
     def _tell(self, level: str, event: str, path: Path, **fields: object) -> None:
         """Log an event about a file, so many a minute of its folder, and note it."""

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import JournalBlocked
-from nd2watch.journal import FrameRecord, JournalEvent, SequenceRecord
+from nd2watch.experiment import ImageSequence
+from nd2watch.journal import FolderRecord, FrameRecord, JournalEvent, SequenceRecord
+from nd2watch.service.collection import Collection
 from nd2watch.sources import FileKey, path_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from structlog.typing import FilteringBoundLogger
 
     from nd2watch.clock import Clock
     from nd2watch.experiment import Coordinate, Layout, SequenceKey
-    from nd2watch.journal import Journal, State
-    from nd2watch.service.collection import Collection
+    from nd2watch.journal import FrameState, Journal, State
     from nd2watch.service.intake import Intake
     from nd2watch.service.settings import Watch
 
@@ -50,12 +51,17 @@ class Memory:
     ----------
     is_blocked : bool
         The journal cannot be used now; nothing new is to be begun.
+    identity : tuple of int, optional
+        Device and number of the folder when it was last looked at; None before that.
     """
 
     def __init__(
         self, journal: Journal, watch: Watch, clock: Clock, log: FilteringBoundLogger
     ) -> None:
         self.is_blocked = False
+        self.identity: tuple[int, int] | None = None
+        self._recorded_identity: tuple[int, int] | None = None
+        self._is_over = False
         self._journal = journal
         self._watch = watch
         self._clock = clock
@@ -83,8 +89,15 @@ class Memory:
             If the journal can never be read.
         """
         try:
-            for record in list(self._journal.sequences(self._watch.name)):
-                self._recall_or_tell(record, intake)
+            records = list(self._journal.sequences(self._watch.name))
+            folder = self._journal.folder(self._watch.name)
+            if folder is not None and folder.path != str(self._watch.root):
+                self._tell_other_folder(folder.path, records)
+            else:
+                if folder is not None:
+                    self.identity = self._recorded_identity = (folder.device, folder.inode)
+                for record in records:
+                    self._recall_or_tell(record, intake)
         except JournalBlocked as error:
             self._tell_blocked(error)
             return False
@@ -98,6 +111,9 @@ class Memory:
         if record.layout == self._layout and record.state in _LASTING:
             self._recall(record, intake)
             return
+        if record.layout == self._layout and (record.released or record.revision):
+            self._promise(record, intake)
+            return
         self._outdated.add(record.key)
         if record.layout != self._layout:
             self._tell_former_layout(record)
@@ -108,6 +124,27 @@ class Memory:
                 outputs=record.outputs,
                 reason="the service was ended or reloaded; its frames are collected anew",
             )
+
+    def _tell_other_folder(self, former: str, records: Iterable[SequenceRecord]) -> None:
+        """Log that a watch has another folder than before, of which nothing is known."""
+        self._outdated.update(record.key for record in records)
+        self._log.warning(
+            "folder_changed",
+            folder=self._watch.root,
+            former=former,
+            reason="the watch had another folder; what became of the files there is forgotten",
+        )
+
+    def _promise(self, record: SequenceRecord, intake: Intake) -> None:
+        """Let an intake know what was promised of a sequence whose frames are collected anew."""
+        sequence = ImageSequence(self._watch.layout, record.key)
+        intake.collections[record.key] = Collection(
+            sequence,
+            revision=record.revision,
+            released=record.released,
+            progressed=self._clock.monotonic(),
+        )
+        self._kept[record.key] = record
 
     def _tell_blocked(self, error: JournalBlocked) -> None:
         """Log that the journal cannot be used now, each time once."""
@@ -123,20 +160,29 @@ class Memory:
 
     def _recall(self, record: SequenceRecord, intake: Intake) -> None:
         """Let an intake know of a sequence that is done with."""
-        files = {
-            frame.path: FileKey(
-                size=frame.size,
-                mtime_ns=frame.mtime_ns,
-                ctime_ns=frame.ctime_ns,
-                inode=frame.inode,
-                device=frame.device,
-            )
-            for frame in self._journal.frames(self._watch.name, record.key)
-        }
-        if record.state == "published" and not files:  # its name is free for a new sequence
+        frames = self._journal.frames(self._watch.name, record.key)
+        if record.state == "published" and not frames:  # its name is free for a new sequence
             return
-        outputs = tuple(map(Path, record.outputs))
-        intake.recall(record.key, files, state=record.state, outputs=outputs)
+        intake.known.update(
+            {
+                frame.path: FileKey(
+                    size=frame.size,
+                    mtime_ns=frame.mtime_ns,
+                    ctime_ns=frame.ctime_ns,
+                    inode=frame.inode,
+                    device=frame.device,
+                )
+                for frame in frames
+            }
+        )
+        intake.collections[record.key] = Collection(
+            ImageSequence(self._watch.layout, record.key),
+            state="published" if record.state == "published" else "forgotten",
+            outputs=tuple(map(Path, record.outputs)),
+            revision=record.revision,
+            files={frame.path for frame in frames},
+            late={frame.path for frame in frames if frame.state == "late"},
+        )
         self._kept[record.key] = record
 
     def _tell_former_layout(self, record: SequenceRecord) -> None:
@@ -154,6 +200,8 @@ class Memory:
 
         A journal that cannot be written is told once, and tried again at the next call.
         """
+        if self._is_over:
+            return
         changed = [
             (key, collection, record)
             for key, collection in intake.collections.items()
@@ -161,14 +209,16 @@ class Memory:
         ]
         gone = self._kept.keys() - intake.collections.keys()
         is_due = bool(gone or self._outdated) or self._is_due(record for _, _, record in changed)
+        is_due |= self.identity != self._recorded_identity
         if not is_due and not self.is_blocked:
             return
         try:
             with self._journal.batch():
                 for key in self._outdated:
                     self._journal.remove_sequence(self._watch.name, key)
+                self._write_folder()
                 for _, collection, record in changed:
-                    self._write(record, intake.files_of(collection))
+                    self._write(record, collection, intake.known.of(collection.files))
                 for key in gone:
                     self._remove(key)
         except JournalBlocked as error:
@@ -181,8 +231,24 @@ class Memory:
             self._kept.pop(key, None)
             self._looks.pop(key, None)
         self._outdated.clear()
+        self._recorded_identity = self.identity
         self._recorded = self._clock.monotonic()
         self._tell_available()
+
+    def end(self) -> None:
+        """Record nothing more: another thread has taken the folder over; from any thread."""
+        self._is_over = True
+
+    def _write_folder(self) -> None:
+        """Record which folder it is, if that is news."""
+        if self.identity is None or self.identity == self._recorded_identity:
+            return
+        device, inode = self.identity
+        self._journal.record_folder(
+            FolderRecord(
+                watch=self._watch.name, path=str(self._watch.root), device=device, inode=inode
+            )
+        )
 
     def _is_due(self, records: Iterable[SequenceRecord]) -> bool:
         """Return whether news are to be recorded now; those of frames alone may wait a little."""
@@ -196,11 +262,18 @@ class Memory:
             record, found=before.found, changed=before.changed
         )
 
-    def _write(self, record: SequenceRecord, files: Mapping[str, FileKey]) -> None:
+    def _write(
+        self, record: SequenceRecord, collection: Collection, files: Mapping[str, FileKey]
+    ) -> None:
         """Record a sequence, with its files if it is done with, and the event of a new state."""
         self._journal.record_sequence(record)
         if record.state in _LASTING:
-            self._journal.record_frames(record.watch, record.key, self._frames(files))
+            frames = self._frames(files, collection.late)
+            if collection.rewritten:  # it stays known what was converted
+                former = {f.path: f for f in self._journal.frames(record.watch, record.key)}
+                changed = collection.rewritten
+                frames = (former.get(f.path, f) if f.path in changed else f for f in frames)
+            self._journal.record_frames(record.watch, record.key, frames)
         before = self._kept.get(record.key)
         if before is None or before.state != record.state:
             self._journal.record_event(_event(record))
@@ -240,7 +313,7 @@ class Memory:
             layout=self._layout,
             state=state,
             reason=collection.reason,
-            found=len(sequence) if is_open else len(collection.files),
+            found=len(sequence) if is_open else len(collection.files - collection.late),
             expected=sequence.expected if is_open and sequence.is_sized else None,
             missing=tuple(missing[:_SHOWN_MISSING]),
             outputs=tuple(map(str, collection.outputs)),
@@ -249,13 +322,17 @@ class Memory:
             if collection.attempts and is_open
             else None,
             changed=now if is_new or before is None else before.changed,
+            revision=collection.revision,
+            released=collection.released,
+            late=len(collection.late),
         )
 
-    def _frames(self, files: Mapping[str, FileKey]) -> Iterator[FrameRecord]:
+    def _frames(self, files: Mapping[str, FileKey], late: Container[str]) -> Iterator[FrameRecord]:
         """Yield the records of files; of several for one place the first counts."""
         places: set[Coordinate] = set()
         for path, key in sorted(files.items()):
             place = self._watch.layout.parse(path_below(self._watch.root, path)).coordinate
+            state: FrameState = "double" if place in places else "ready"
             yield FrameRecord(
                 path=path,
                 coordinate=place,
@@ -264,9 +341,10 @@ class Memory:
                 ctime_ns=key.ctime_ns,
                 inode=key.inode,
                 device=key.device,
-                state="double" if place in places else "ready",
+                state="late" if path in late else state,
             )
-            places.add(place)
+            if path not in late:
+                places.add(place)
 
 
 def layout_digest(layout: Layout) -> str:
@@ -297,7 +375,9 @@ def _look(collection: Collection) -> object:
         len(collection.sequence),
         collection.known_version,
         collection.attempts,
-        collection.late,
+        len(collection.late),
+        collection.revision,
+        collection.released,
         collection.reason,
         collection.outputs,
         len(collection.files),

@@ -25,9 +25,11 @@ def retry(intake: Intake, collection: Collection) -> str:
     _refuse_running(collection)
     if collection.is_settled:
         intake.begin_anew(collection)
+        intake.doubt_refused(collection.sequence.key)
         return "its frames are collected again; an ND2 file that is there is compared with them"
     collection.retry_at = 0.0
     collection.reopen()
+    intake.doubt_refused(collection.sequence.key)
     return "it is tried again as soon as it is complete"
 
 
@@ -78,8 +80,11 @@ def forget(collection: Collection) -> str:
 
 def missing(collection: Collection) -> list[str]:
     """Return what a sequence lacks, and which files are in each other's way."""
+    if collection.is_settled:
+        return []
     rivals = [f"{path}: another file is {describe(at)}" for path, at in collection.rivals.items()]
-    return [*collection.sequence.missing(), *rivals] if not collection.is_settled else []
+    refused = [f"{path}: it could not be used" for path in collection.refused]
+    return [*(collection.sequence.missing() or refused), *rivals]
 
 
 def _refuse_running(collection: Collection) -> None:

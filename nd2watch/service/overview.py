@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -231,7 +232,7 @@ def _of_watch(
         if not intake.unsettled:
             break
         intake.advance()
-    ready = {id(collection): extent for collection, extent in intake.ready()}
+    ready = {id(collection): extent for collection, extent in _ready(intake)}
     intake.report_stalled(all_open=True)
     sequences = [
         _of_sequence(watch, collection, ready.get(id(collection)), output_folder, clock)
@@ -251,6 +252,16 @@ def _of_watch(
         action=completion.action,
         unsettled=intake.unsettled,
     )
+
+
+def _ready(intake: Intake) -> list[tuple[Collection, Extent]]:
+    """Return what can be converted, after another look where that decides."""
+    ready = intake.ready()
+    if not intake.wants_look:
+        return ready
+    with contextlib.suppress(OSError):  # it was told of the folder already
+        intake.scan()
+    return intake.ready()
 
 
 def _of_sequence(

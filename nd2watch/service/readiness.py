@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from nd2watch.experiment import Companions, SequenceKey
     from nd2watch.service.collection import Collection
     from nd2watch.service.completion import Completion
+    from nd2watch.service.look import Look
+    from nd2watch.service.refusals import Refusals
     from nd2watch.service.stability import SettlingFiles
 
 _SHOWN_MISSING: Final = 10
+_BLIND: Final = "frames may lie in the folder {!r}, which cannot be read"
 
 
 class Readiness:
@@ -36,6 +39,8 @@ class Readiness:
         A sequence that got no frame for so long is reported with what it lacks, s.
     settling : SettlingFiles
         Files that are still waited for, those of frames by the key of their sequence.
+    refusals : Refusals
+        Files that could not be used.
     clock : Clock
         Measures pauses.
     log : bound logger
@@ -49,6 +54,7 @@ class Readiness:
         completion: Completion,
         stalled_s: float,
         settling: SettlingFiles,
+        refusals: Refusals,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
@@ -57,11 +63,15 @@ class Readiness:
         self._completion = completion
         self._stalled_s = stalled_s
         self._settling = settling
+        self._refusals = refusals
         self._clock = clock
         self._log = log
 
     def refresh(self, collection: Collection) -> None:
-        """Let a sequence know what its companions tell, if that is news."""
+        """Let a sequence know what its companions tell, if that is news.
+
+        One that has failed is taken up again when they tell something else.
+        """
         companions = self._companions
         if collection.known_version == companions.version or collection.is_settled:
             return
@@ -69,18 +79,30 @@ class Readiness:
         fields = dict(collection.sequence.key)
         collection.sidecars = companions.sidecars_of(collection.folders, fields)
         collection.marker = companions.marker_of(collection.folders, fields)
+        told = companions.told(collection.sidecars)
+        if collection.state == "failed" and told == collection.sequence.told:
+            return
+        collection.reopen()
         try:
-            collection.tell(companions.told(collection.sidecars), companions.root)
+            collection.tell(told, companions.root)
         except LayoutError as error:
             collection.state = "failed"
             collection.reason = str(error)
             title = collection.sequence.title
             self._log.error("sequence_refused", sequence=title, reason=str(error))
 
-    def ready(self) -> Iterator[tuple[Collection, Extent]]:
-        """Yield the sequences that can be converted now, and what of them."""
+    def ready(self, look: Look) -> Iterator[tuple[Collection, Extent]]:
+        """Yield the sequences that can be converted now, and what of them.
+
+        That nothing more comes is known only after a look at all files that began later.
+
+        Parameters
+        ----------
+        look : Look
+            The last one.
+        """
         now = self._clock.monotonic()
-        open_ones = [c for c in self._collections.values() if c.state == "collecting"]
+        open_ones = [c for c in self._collections.values() if c.state in ("collecting", "failed")]
         self._note_followed(open_ones)
         for collection in open_ones:
             self.refresh(collection)
@@ -89,14 +111,41 @@ class Readiness:
             if any(map(self._settling.has, collection.sidecars)):
                 continue
             self._note_awaited(collection)
-            if extent := self._extent_of(collection, now):
+            extent = self._extent_of(collection, now)
+            if extent is None:
+                collection.ended_at = None
+            elif self._completion.is_certain(collection, now) or self._is_seen(collection, look):
                 yield collection, extent
+
+    def _is_seen(self, collection: Collection, look: Look) -> bool:
+        """Return whether all files were looked at since a sequence seems to have ended."""
+        if collection.ended_at is None:
+            collection.ended_at = self._clock.monotonic()
+        if look.begun < collection.ended_at:
+            return False
+        spot = look.blind_spot(collection)
+        if spot is not None and collection.reason != (reason := _BLIND.format(spot)):
+            collection.reason = reason
+            title = collection.sequence.title
+            self._log.warning("sequence_waits", sequence=title, reason=reason)
+        elif spot is None and collection.reason.startswith(_BLIND.partition("{")[0]):
+            collection.reason = ""
+        return spot is None
+
+    def wants_look(self, look: Look) -> bool:
+        """Return whether a sequence can be converted only after a look at all files."""
+        return any(
+            c.ended_at is not None and c.ended_at > look.begun
+            for c in self._collections.values()
+            if c.state == "collecting"
+        )
 
     def _extent_of(self, collection: Collection, now: float) -> Extent | None:
         """Return what of a sequence can be converted now, None for nothing."""
         if self._completion.stage_of(collection, now) == "complete":
             return "whole"
-        if collection.released is not None and not collection.needs_a_person:
+        can_be_released = not collection.is_awaited and not collection.needs_a_person
+        if collection.released is not None and collection.files and can_be_released:
             return collection.released
         action = self._completion.action
         is_due = not collection.is_awaited and now - collection.progressed >= self._deadline_s
@@ -118,8 +167,11 @@ class Readiness:
             collection.is_followed = latest > collection.last_ns > 0
 
     def _note_awaited(self, collection: Collection) -> None:
-        """Note whether frames of a sequence were seen that are not read yet."""
-        collection.is_awaited = self._settling.has_any_of(collection.sequence.key)
+        """Note whether frames of a sequence were seen that are not read yet, or cannot be."""
+        key, frames = collection.sequence.key, collection.sequence.frames
+        collection.is_awaited = self._settling.has_any_of(key)
+        refused = self._refusals.of(key)
+        collection.refused = tuple(path for path, at in refused.items() if at not in frames)
 
     def next_change(self) -> float | None:
         """Return when a sequence may come further by itself, monotonic seconds; None never."""
@@ -165,6 +217,7 @@ class Readiness:
         further = {
             "more_missing": max(len(missing) - _SHOWN_MISSING, 0),
             "conflicts": sorted(collection.rivals)[:_SHOWN_MISSING],
+            "refused": list(collection.refused[:_SHOWN_MISSING]),
             "surplus": sequence.surplus(),
             "waits_for": [] if missing else list(self._completion.rules),
         }

@@ -81,7 +81,8 @@ def _watch(
         "observing": watch.is_observing,
         "events_lost": watch.events_lost,
         "ended": watch.is_done,
-        "unavailable": _since(watch.unavailable_since, watch.unavailable_reason),
+        "fault": watch.fault,
+        "unavailable": _since(watch.availability.since, watch.availability.reason),
         "stalled": _since(insight.clock.time() - turned_s, "its file system does not answer")
         if turned_s > _STALLED_S
         else None,

@@ -42,9 +42,16 @@ class UnreadableFolders:
             self._known.add(folder)
             self._log.error("folder_unavailable", folder=folder, reason=reason)
 
-    def end(self) -> None:
-        """Tell of the folders that can be read again, after all were looked at."""
+    def end(self) -> frozenset[Path]:
+        """Tell of the folders that can be read again, after all were looked at.
+
+        Returns
+        -------
+        frozenset of Path
+            Those that could not be.
+        """
         for folder in sorted(self._known - self._found):
             self._troubles.clear(folder)
             self._log.info("folder_available", folder=folder)
         self._known &= self._found
+        return frozenset(self._found)

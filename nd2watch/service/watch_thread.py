@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import queue
 import threading
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from nd2watch import host
 from nd2watch.errors import Nd2WatchError
+from nd2watch.service.availability import Availability
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.events import ChangedPaths, FolderObserver
 from nd2watch.service.intake import Intake
@@ -17,7 +19,6 @@ from nd2watch.service.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
 
@@ -72,10 +73,10 @@ class WatchThread:
     ----------
     intake : Intake
         What is known of the folder.
-    unavailable_reason : str
-        Why the folder cannot be listed, or that another, empty one is in its place; else empty.
-    unavailable_since : float, optional
-        Since when, s since 1970.
+    availability : Availability
+        Whether the folder can be looked at.
+    fault : str
+        The error that nobody foresaw, while it comes again each time; else empty.
     events_lost : int
         How often change events were lost.
     has_failed : bool
@@ -112,8 +113,8 @@ class WatchThread:
         self._memory = Memory(journal, watch, clock, self._log)
         self._is_recalled = False
         self.has_failed = False
-        self.unavailable_reason = ""
-        self.unavailable_since: float | None = None
+        self.fault = ""
+        self.availability = Availability(watch.root, clock, self._log)
         file_system = host.file_system_of(watch.root)
         self._is_network = host.is_network(file_system)
         self._by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
@@ -127,7 +128,6 @@ class WatchThread:
         self._events = ChangedPaths(self.wake)
         self._observer = FolderObserver(self._events)
         self._is_unobserved = False
-        self._identity: tuple[int, int] | None = None
         self._scan_wanted = True
         self.scanned: float | None = None
         self.scan_took = 0.0
@@ -166,6 +166,10 @@ class WatchThread:
         self._stopping.set()
         self.wake()
 
+    def abandon(self) -> None:
+        """Let the thread do nothing more that lasts, whenever it wakes up; from any thread."""
+        self._memory.end()
+
     def join(self, timeout_s: float) -> bool:
         """Wait for the end of the thread, and return whether it has come in time."""
         self._thread.join(timeout_s)
@@ -185,9 +189,14 @@ class WatchThread:
         return min(wanted, _NETWORK_SCAN_S if self._is_network else _LOCAL_SCAN_S)
 
     @property
+    def _least_pause_s(self) -> float:
+        """Seconds between scans: they must not eat up all time, nor be put off for long."""
+        return min(10 * self.scan_took, self.interval_s)
+
+    @property
     def is_unavailable(self) -> bool:
         """Whether the folder could not be looked at."""
-        return bool(self.unavailable_reason)
+        return bool(self.availability.reason)
 
     @property
     def is_journal_blocked(self) -> bool:
@@ -232,15 +241,18 @@ class WatchThread:
         """Do all that there is to do now; begin anew after an error that nobody foresaw."""
         try:
             self._turn()
-        except Exception:
+        except Exception as error:
             if self._once:
                 raise
+            self.fault = f"{type(error).__name__}: {error}"
             self._log.exception("watch_failed", folder=self.watch.root)
             self._stopping.wait(_RESTART_S)
             self.intake = Intake(self.watch, self._service, self._clock, self._log)
             self._memory = Memory(self._journal, self.watch, self._clock, self._log)
             self._is_recalled = False
             self._scan_wanted = True
+        else:
+            self.fault = ""
         self.turned = self._clock.monotonic()
 
     def _turn(self) -> None:
@@ -256,8 +268,7 @@ class WatchThread:
         now = self._clock.monotonic()
         pause = math.inf if self.scanned is None else now - self.scanned
         self._scan_wanted |= changes.scan or pause > 2 * self.interval_s
-        # Scans must not eat up all time, however many folders come and go.
-        if self._scan_wanted and pause >= 10 * self.scan_took:
+        if self._scan_wanted and pause >= self._least_pause_s:
             self._scan()
         for path in changes.paths:
             if path.is_relative_to(self.watch.root):
@@ -266,8 +277,9 @@ class WatchThread:
         self._obey()
         until = self._clock.monotonic() + _LONGEST_TURN_S
         self.intake.advance(enough=lambda: self._clock.monotonic() > until)
-        if not self._memory.is_blocked:
+        if not (self._memory.is_blocked or self.is_unavailable):
             self._submit()
+        self._scan_wanted |= self.intake.wants_look
         if not self._once:
             self.intake.report_stalled()
         self._memory.keep(self.intake)
@@ -283,7 +295,7 @@ class WatchThread:
 
     def _obey(self) -> None:
         """Do what was asked."""
-        while not self._orders.empty():
+        while not (self._orders.empty() or self._stopping.is_set()):
             order, answer = self._orders.get()
             if not answer.set_running_or_notify_cancel():
                 continue
@@ -336,20 +348,16 @@ class WatchThread:
         reason = ""
         try:
             identity = host.folder_identity(self.watch.root)
-            if self._identity not in (None, identity) and host.is_empty_folder(self.watch.root):
+            if self._memory.identity not in (None, identity) and host.is_empty_folder(
+                self.watch.root
+            ):
                 reason = "another, empty folder is in its place, as when a share is not mounted"
             else:
                 self.intake.scan()
-                self._identity = identity
+                self._memory.identity = identity
         except OSError as error:
             reason = str(error)
-        if reason and not self.is_unavailable:
-            self._log.error("folder_unavailable", folder=self.watch.root, reason=reason)
-        elif self.is_unavailable and not reason:
-            self._log.info("folder_available", folder=self.watch.root)
-        if bool(reason) != self.is_unavailable:
-            self.unavailable_since = self._clock.time() if reason else None
-        self.unavailable_reason = reason
+        self.availability.note(reason)
         self.scanned = self._clock.monotonic()
         self.scan_took = self.scanned - begun
 
@@ -360,7 +368,8 @@ class WatchThread:
         try:
             self._observer.watch(self.watch.root)
         except OSError as error:
-            if not self._is_unobserved and _is_folder(self.watch.root):
+            is_there = os.path.isdir(self.watch.root)  # noqa: PTH112 - pathlib's twin may raise
+            if is_there and not self._is_unobserved:
                 self._is_unobserved = True
                 hint = host.watch_limit_hint(error, self.watch.root)
                 self._log.warning(
@@ -373,19 +382,13 @@ class WatchThread:
 
     def _sleep(self) -> None:
         """Wait until something happens or a file may have settled."""
-        due = self.intake.next_due()
-        left = _LONGEST_TURN_S if due is None else due - self._clock.monotonic()
+        now, due = self._clock.monotonic(), self.intake.next_due()
+        left = _LONGEST_TURN_S if due is None else due - now
+        if self._scan_wanted and self.scanned is not None:
+            left = min(left, self.scanned + self._least_pause_s - now)
         try:
             self._wakes.get(timeout=max(min(left, _LONGEST_TURN_S), 0.001))
             while not self._wakes.empty():
                 self._wakes.get()
         except queue.Empty:
             return
-
-
-def _is_folder(path: Path) -> bool:
-    """Return whether a folder is there and can be reached."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False

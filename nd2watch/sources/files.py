@@ -45,10 +45,14 @@ class FileKey:
         """Return whether the content is the same as far as size and change time tell."""
         return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
 
-    def age_s(self, now: float) -> float:
-        """Return how long before some time of day the file came, s; 0 for one that is newer."""
-        # A copy keeps the time of its content; the other one is that of the copy.
-        return max(now - max(self.mtime_ns, self.ctime_ns) / 1e9, 0.0)
+    def came_ns(self, now: float) -> int:
+        """Return when the file came to its place, ns since 1970, as far as its times tell.
+
+        A copy keeps the time of its content; the other one is that of the copy. Those ahead of
+        `now`, s since 1970, are of a wrong clock.
+        """
+        now_ns = int(now * 1e9)
+        return max((n for n in (self.mtime_ns, self.ctime_ns) if n <= now_ns), default=now_ns)
 
     def is_of(self, status: os.stat_result) -> bool:
         """Return whether it is the key in a result of `os.stat`, at less cost than `of_status`."""

@@ -18,7 +18,9 @@ from tests.frames import layout_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nd2watch.convert.files import Extent
     from nd2watch.experiment import Layout, SidecarNames
+    from nd2watch.service.collection import Collection
     from nd2watch.simulate import Acquisition
 
 SETTLE_S = 5.0
@@ -78,9 +80,18 @@ class Bench:
         self.wait(SETTLE_S)
 
     @property
+    def convertible(self) -> list[tuple[Collection, Extent]]:
+        """Sequences that can be converted, and what of them, after a look where that decides."""
+        ready = self.intake.ready()
+        if not self.intake.wants_look:
+            return ready
+        self.scan()
+        return self.intake.ready()
+
+    @property
     def ready(self) -> int:
-        """Sequences that can be converted."""
-        return len(self.intake.ready())
+        """How many sequences can be converted."""
+        return len(self.convertible)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Return the log events of this name."""

@@ -57,7 +57,7 @@ def arrived(bench: Bench, source: Path, batches: Sequence[Sequence[Path]]) -> tu
         assert bench.ready == 0
         copy(batch, source, bench.folder)
         bench.settle()
-    ((collection, extent),) = bench.intake.ready()
+    ((collection, extent),) = bench.convertible
     return plan_files(collection.sequence, extent)
 
 
@@ -154,5 +154,5 @@ def ended(bench: Bench, source: Path, batches: Sequence[Sequence[Path]]) -> list
     bench.wait(LONG_S)
     return sorted(
         (collection.sequence.title, extent, shown(plan_files(collection.sequence, extent)))
-        for collection, extent in bench.intake.ready()
+        for collection, extent in bench.convertible
     )

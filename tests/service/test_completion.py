@@ -35,7 +35,7 @@ def bench_of(folder: Path, *rules: str, layout: Layout = OPEN, **values: Any) ->
 
 
 def extents(bench: Bench) -> list[str]:
-    return [extent for _, extent in bench.intake.ready()]
+    return [extent for _, extent in bench.convertible]
 
 
 def summary(closed: bool = True, **sizes: int) -> str:
@@ -184,7 +184,7 @@ class TestMarker:
         folder = tmp_path / "run_2" if where == "frames" else tmp_path
         (folder / "run_2.done").touch()
         bench.scan()
-        ((collection, extent),) = bench.intake.ready()
+        ((collection, extent),) = bench.convertible
         assert (collection.sequence.title, extent) == ("run_2", "whole")
 
     def test_a_marker_that_goes_ends_nothing(self, tmp_path: Path) -> None:
@@ -214,16 +214,20 @@ class TestNext:
             for path in write(tmp_path / run, WHAT).values():
                 os.utime(path, ns=(0, (number + 1) * 10**12))
         bench.settle()
-        ((collection, extent),) = bench.intake.ready()
+        ((collection, extent),) = bench.convertible
         assert (collection.sequence.title, extent) == ("run_1", "whole")
 
     def test_sequences_that_are_written_together_do_not_end_each_other(
         self, tmp_path: Path
     ) -> None:
         bench = bench_of(tmp_path, "next")
-        for number, run in enumerate(("run_1", "run_2")):
-            for at, path in write(tmp_path / run, WHAT).items():
-                os.utime(path, ns=(0, (10 * at[0] + number + 1) * 10**12))
+        frames = [
+            (10 * at[0] + number + 1, path)
+            for number, run in enumerate(("run_1", "run_2"))
+            for at, path in write(tmp_path / run, WHAT).items()
+        ]
+        for moment, path in sorted(frames):
+            os.utime(path, ns=(0, moment * 10**12))
         bench.settle()
         assert extents(bench) == []
 

@@ -353,7 +353,7 @@ def test_a_sequence_that_crashes_again_and_again_is_given_up_until_a_file_change
     sources = write(bench.folder, acquisition())
     crash = Outcome(job=make_job(tmp_path), end="crashed", error=ConversionCrashed("SIGSEGV"))
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
 
     def state_after_crash() -> str:
         assert bench.ready == 1

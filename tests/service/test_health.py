@@ -12,6 +12,7 @@ WATCH: Final[dict[str, Any]] = {
     "name": "one",
     "folder": "/in",
     "ended": False,
+    "fault": "",
     "observing": True,
     "unavailable": None,
     "stalled": None,
@@ -42,6 +43,10 @@ def test_a_service_of_which_nothing_is_wrong_is_healthy() -> None:
             "the journal /j cannot be written",
         ),
         ({"watches": [{**WATCH, "ended": True}]}, "one: nothing follows its folder any more"),
+        (
+            {"watches": [{**WATCH, "fault": "ValueError: odd"}]},
+            "one: an error that nobody foresaw comes again: ValueError: odd",
+        ),
         (
             {"watches": [{**WATCH, "observing": False}]},
             "one: changes of its folder are not observed any more",

@@ -389,7 +389,7 @@ def test_sequences_are_told_apart_by_folder(bench: Bench) -> None:
 def test_late_frames_do_not_reopen_a_published_sequence(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.close()
     for path in list(sources.values())[:2]:
         path.write_bytes(encode_frame(noise(3)))
@@ -397,13 +397,13 @@ def test_late_frames_do_not_reopen_a_published_sequence(bench: Bench) -> None:
     assert bench.ready == 0
     warnings = [e for e in bench.logged("frame_came_late") if e["log_level"] == "warning"]
     assert len(warnings) == 1
-    assert collection.late == 2
+    assert len(collection.rewritten) == 2
 
 
 def test_harmless_changes_of_published_frames_are_no_late_frames(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.close()
     for path in sources.values():
         path.chmod(0o600)
@@ -415,7 +415,7 @@ def test_harmless_changes_of_published_frames_are_no_late_frames(bench: Bench) -
 def test_a_folder_cleared_during_the_conversion_can_hold_a_new_sequence(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.state = "queued"
     for path in sources.values():
         path.unlink()
@@ -463,7 +463,7 @@ def test_the_rival_of_a_refused_frame_takes_its_place(bench: Bench) -> None:
 def test_a_cleared_folder_can_hold_a_new_sequence_of_the_same_names(bench: Bench) -> None:
     sources = write(bench.folder, acquisition())
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.close()
     for path in sources.values():
         path.unlink()

@@ -87,7 +87,7 @@ def test_frames_that_come_while_their_sequence_is_converted_are_late_too(
     bench = Bench(tmp_path / "in", acquisition(), completion=Completion(rules=("quiet",)))
     bench.settle()
     bench.wait(600)
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.state = "queued"
     name = "img_t001_xy01_z001_cDAPI.TIF" if is_rival else "img_t002_xy00_z000_cDAPI.tif"
     (bench.folder / name).write_bytes(encode_frame(noise(7)))
@@ -97,7 +97,7 @@ def test_frames_that_come_while_their_sequence_is_converted_are_late_too(
     bench.wait(SETTLE_S)
     (late,) = bench.logged("frame_came_late")
     assert late["path"] == bench.folder / name
-    assert collection.late == 1
+    assert len(collection.late) == 1
     conflicts = bench.logged("frame_conflict")
     assert len(conflicts) == is_rival
     assert all("is being converted without it" in told["reason"] for told in conflicts)

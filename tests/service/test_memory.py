@@ -298,8 +298,9 @@ class TestFilesOfAPublishedSequenceWhileTheServiceWasDown:
         second = Run(folder, journal)
         second.turn()
         assert set(opened) == {folder / "b" / path.name for path in late}
-        assert second.collection.late == 12
-        assert len(frames_of(journal)) == only_record(journal).found == 24
+        assert len(second.collection.late) == only_record(journal).late == 12
+        assert only_record(journal).found == 12
+        assert len(frames_of(journal)) == 24
         opened.clear()
         Run(folder, journal).turn()
         assert opened == []
@@ -513,3 +514,78 @@ def test_sequences_come_to_each_state() -> None:
     ]
     assert tuple(states) == STATES
     assert state_of(made(rivals={path: ("1", "1", "1", "1")})) == "conflict"
+
+
+class TestPromises:
+    """What a person asked for, and what is converted anew, outlasts a restart."""
+
+    def test_a_release_that_waits(self, folder: Path, journal: Journal) -> None:
+        next(iter(write(folder / "a", WHAT).values())).unlink()
+        first = Run(folder, journal)
+        first.turn()
+        orders.release(first.collection, "fill")
+        first.keep()
+        assert only_record(journal).released == "fill"
+        second = Run(folder, journal)
+        assert second.bench.ready == 0  # its frames are not read yet
+        second.turn()
+        ((collection, extent),) = second.bench.convertible
+        assert (extent, len(collection.sequence)) == ("fill", 23)
+
+    def test_the_number_of_the_next_file(self, folder: Path, journal: Journal) -> None:
+        write(folder / "a", WHAT)
+        first = Run(folder, journal)
+        first.publish()
+        first.intake.begin_anew(first.collection, revision=1)
+        first.keep()
+        second = Run(folder, journal)
+        second.turn()
+        assert second.collection.revision == only_record(journal).revision == 1
+        assert second.bench.ready == 1
+
+    def test_frames_that_came_late(self, folder: Path, journal: Journal) -> None:
+        write(folder / "a", WHAT)
+        first = Run(folder, journal)
+        first.publish()
+        extra = folder / "a" / "img_t003_xy01_z001_cGFP.tif"
+        extra.write_bytes(encode_frame(noise(1)))
+        first.turn()
+        second = Run(folder, journal)
+        second.turn()
+        assert second.collection.late == {str(extra)}
+        record = only_record(journal)
+        assert (record.found, record.late) == (24, 1)
+        assert [f.state for f in frames_of(journal) if f.path == str(extra)] == ["late"]
+        extra.unlink()
+        second.turn()
+        assert only_record(journal).late == 0
+
+
+class TestOtherFolders:
+    def test_of_another_folder_nothing_is_known(
+        self, tmp_path: Path, journal: Journal, opened: list[Path]
+    ) -> None:
+        for name in ("march", "april"):
+            write(tmp_path / name / "a", WHAT)
+        first = Run(tmp_path / "march", journal)
+        first.memory.identity = (1, 1)
+        first.publish()
+        opened.clear()
+        second = Run(tmp_path / "april", journal)
+        (told,) = second.logged("folder_changed")
+        assert told["former"] == str(tmp_path / "march")
+        second.memory.identity = (1, 2)
+        second.turn()
+        assert len(opened) == 24
+        assert second.bench.ready == 1
+        third = Run(tmp_path / "april", journal)
+        assert third.logged("folder_changed") == []
+        assert third.memory.identity == (1, 2)
+
+
+def test_a_thread_that_was_not_waited_for_records_nothing(folder: Path, journal: Journal) -> None:
+    write(folder / "a", WHAT)
+    run = Run(folder, journal)
+    run.memory.end()
+    run.turn()
+    assert journal.sequences() == []

@@ -84,14 +84,14 @@ def test_many_events_of_a_file_make_one_frame(bench: Bench) -> None:
         for path in paths:
             bench.intake.notice(path)
     bench.wait(SETTLE_S)
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     assert len(collection.sequence) == len(paths)
     assert bench.logged("frame_doubled") == []
 
 
 def convert(bench: Bench, at_frame: Callable[[], None]) -> Outcome:
     """Convert the sequence that is ready, do something in the midst of it, and act on the end."""
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     collection.state = "queued"
     file = OutputFile(
         plan=plan_conversion(collection.sequence), path=bench.folder.parent / "out" / "a.nd2"

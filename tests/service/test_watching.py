@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -216,3 +217,45 @@ def test_frames_that_come_while_folders_are_watched_anew_are_found(folder: Path)
             threading.Event().wait(0.01)
         published(running, "one", 1)
         assert running.logged("reloaded")
+
+
+def test_a_share_that_is_not_mounted_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    config, folder, share = tmp_path / "config.toml", tmp_path / "in", tmp_path / "share"
+    config.write_text(test_daemon.CONFIG.format(scan=1))
+    write(folder / "a", WHAT)
+    with ServiceProcess(config) as service:
+        service.wait_for("published")
+        assert service.terminate() == 0
+    (tmp_path / "out" / "a.nd2").unlink()  # it was put into an archive
+    folder.rename(share)
+    folder.mkdir()
+    with ServiceProcess(config) as service:
+        assert "another, empty folder" in service.wait_for("folder_unavailable")["reason"]
+        folder.rmdir()
+        write(share / "b", WHAT)
+        share.rename(folder)
+        service.wait_for("published", lambda e: e["sequence"] == "b")
+        assert service.terminate() == 0
+    assert not (tmp_path / "out" / "a.nd2").exists()
+
+
+def test_no_pause_ends_a_sequence_whose_folder_was_not_looked_at(tmp_path: Path) -> None:
+    config, frames = tmp_path / "config.toml", tmp_path / "in" / "a"
+    text = test_daemon.CONFIG.format(scan=3600).partition("[watch.axes]")[0]
+    config.write_text(f'{text}[watch.complete]\nrules = ["quiet"]\nquiet_s = 2\n')
+    (tmp_path / "new").mkdir()
+    sources = write(tmp_path / "new", WHAT)
+    early = [path for at, path in sources.items() if at[0] == 0]
+    frames.mkdir(parents=True)
+    with ServiceProcess(config) as service:
+        for path in early:
+            path.rename(frames / path.name)
+        service.wait_for("sequence_started")
+        service.process.send_signal(signal.SIGSTOP)
+        for path in sources.values():
+            if path not in early:
+                path.rename(frames / path.name)
+        time.sleep(3)  # longer than the pause: the service is to sleep through it
+        service.process.send_signal(signal.SIGCONT)
+        assert service.wait_for("sequence_complete")["frames"] == len(sources)
+        assert service.terminate() == 0

@@ -124,7 +124,7 @@ def test_a_disk_that_stays_full_is_tried_again_for_ever(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "in", acquisition())
     write(bench.folder, acquisition())
     bench.settle()
-    ((collection, _),) = bench.intake.ready()
+    ((collection, _),) = bench.convertible
     outcome = Outcome(job=make_job(tmp_path), end="blocked", error=OSError(errno.ENOSPC, "full"))
     for _ in range(3000):
         act_on(outcome, bench.intake, collection, bench.now)
