@@ -12,6 +12,7 @@ from nd2watch.errors import JournalBlocked
 from nd2watch.experiment import ImageSequence
 from nd2watch.journal import FolderRecord, FrameRecord, JournalEvent, SequenceRecord
 from nd2watch.service.collection import Collection
+from nd2watch.service.sequence_state import reason_of, state_of
 from nd2watch.sources import FileKey, path_below
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from nd2watch.clock import Clock
     from nd2watch.experiment import Coordinate, Layout, SequenceKey
-    from nd2watch.journal import FrameState, Journal, State
+    from nd2watch.journal import FrameState, Journal
     from nd2watch.service.intake import Intake
     from nd2watch.service.settings import Watch
 
@@ -312,7 +313,7 @@ class Memory:
             title=sequence.title,
             layout=self._layout,
             state=state,
-            reason=collection.reason,
+            reason=reason_of(collection),
             found=len(sequence) if is_open else len(collection.files - collection.late),
             expected=sequence.expected if is_open and sequence.is_sized else None,
             missing=tuple(missing[:_SHOWN_MISSING]),
@@ -355,19 +356,6 @@ def layout_digest(layout: Layout) -> str:
     return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
 
-def state_of(collection: Collection) -> State:
-    """Return the state of a sequence as people see it."""
-    if collection.rivals or (collection.state == "failed" and collection.blocked_by):
-        return "conflict"
-    if collection.state == "queued":
-        return "converting"
-    if collection.state == "collecting":
-        if collection.attempts:
-            return "blocked"
-        return "held" if collection.stall_reported else "collecting"
-    return collection.state
-
-
 def _look(collection: Collection) -> object:
     """Return what changes whenever a record does, at little cost."""
     return (
@@ -378,7 +366,7 @@ def _look(collection: Collection) -> object:
         len(collection.late),
         collection.revision,
         collection.released,
-        collection.reason,
+        reason_of(collection),
         collection.outputs,
         len(collection.files),
     )

@@ -16,7 +16,8 @@ from nd2watch.experiment import ImageSequence
 from nd2watch.journal import STATES, Journal
 from nd2watch.service import Daemon, intake, load_settings, orders
 from nd2watch.service.collection import Collection
-from nd2watch.service.memory import Memory, layout_digest, state_of
+from nd2watch.service.memory import Memory, layout_digest
+from nd2watch.service.sequence_state import state_of
 from nd2watch.service.watch_thread import WatchThread
 from nd2watch.sources import encode_frame, open_frame
 from tests.frames import acquisition, layout_of, noise, write
