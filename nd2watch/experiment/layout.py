@@ -171,6 +171,7 @@ class Layout:
     _key_fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _axes: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _label_fields: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
+    _named: tuple[tuple[str, tuple[str, ...]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("sizes", "axis_fields", "absent", "first", "planes"):
@@ -186,6 +187,7 @@ class Layout:
             tuple(f for f in self.all_fields_of(axis) if f not in self._key_fields) for axis in AXES
         )
         object.__setattr__(self, "_label_fields", labels)
+        object.__setattr__(self, "_named", tuple(zip(AXES, labels, strict=True)))
         object.__setattr__(self, "_axes", tuple(a for a, f in zip(AXES, labels, strict=True) if f))
         if faults := tuple(_faults(self)):
             raise LayoutFaults(faults)
@@ -274,12 +276,12 @@ class Layout:
             raise LayoutError(f"{relative} does not match the pattern {self.pattern.source!r}")
         if self.wells is not None and (well := self.wells.name(fields)) is not None:
             fields[WELL_FIELD] = well
-        t, p, z, c = (
-            self._label(axis, names, fields, relative)
-            for axis, names in zip(AXES, self._label_fields, strict=True)
-        )
+        t, p, z, c = [
+            self._label(axis, names, fields, relative) if names else ""
+            for axis, names in self._named
+        ]
         return FrameName(
-            sequence=tuple((name, fields.get(name, "")) for name in self._key_fields),
+            sequence=tuple([(name, fields.get(name, "")) for name in self._key_fields]),
             coordinate=(t, p, z, c),
             fields=fields,
         )
@@ -312,10 +314,11 @@ class Layout:
         self, axis: str, names: Sequence[str], fields: Mapping[str, str], relative: PurePath | str
     ) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""
-        if not names:
-            return ""
-        parts = [plain_label(fields[name]) for name in names if fields.get(name)]
-        label = "_".join(parts) if parts else self.absent.get(axis, "")
+        if len(names) == 1:
+            label = plain_label(fields.get(names[0], ""))
+        else:
+            label = "_".join([plain_label(fields[name]) for name in names if fields.get(name)])
+        label = label or self.absent.get(axis, "")
         size = self.sizes.get(axis)
         listed = size.labels if size is not None else ()
         if label and listed and label not in listed and not label.isdecimal():

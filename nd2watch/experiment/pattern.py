@@ -51,6 +51,8 @@ class NameForm:
         depth = len(parts) if self.depth is None else self.depth
         if depth > len(parts):
             return None
+        if depth == 1:
+            return "/".join(parts[:-1]), parts[-1]
         return "/".join(parts[:-depth]), "/".join(parts[-depth:])
 
     def match(self, parts: Sequence[str]) -> dict[str, str] | None:

@@ -177,7 +177,8 @@ class Intake:
                 self._tell("info", "frame_replaced", Path(path), reason=reason)
             self.known[path] = key  # else only its name, rights or the like changed
             return
-        self._forget(path, name, gone=key is None)
+        if known is not None:
+            self._forget(path, name, gone=key is None)
         if key is not None:
             self._settling.observe(path, key, name.sequence)
         else:
