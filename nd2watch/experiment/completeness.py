@@ -38,7 +38,7 @@ def expected_count(sequence: ImageSequence) -> int:
 
 def is_complete(sequence: ImageSequence) -> bool:
     """Return whether every place that is expected has its frame, of all of its planes."""
-    if len(sequence) < expected_count(sequence):
+    if len(sequence) < expected_count(sequence) or sequence.lacks_positions:
         return False
     if sequence.listed is not None:
         return all(place in sequence.frames for place in sequence.listed)
@@ -68,6 +68,8 @@ def missing_lines(sequence: ImageSequence) -> list[str]:
         return [describe(place) for place in sorted(absent, key=_in_order)] + short
     labels = sequence.labels()
     unseen = _unseen(sequence, labels)
+    if count := sequence.lacks_positions:  # files with several planes may hold positions, too
+        unseen["p"] = (count, count + sequence.seen("p"))
     lines = [f"{count} of {size} values of {axis}" for axis, (count, size) in unseen.items()]
     places = _missing(sequence, labels)
     lines += [describe(place) for place in itertools.islice(places, _MOST_LISTED)]

@@ -38,6 +38,21 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
     return None if sites is None or not wells else sites * wells
 
 
+def planned_positions(sequence: ImageSequence, known: Set[str]) -> int:
+    """Return how many XY positions sidecars plan; 1 where names do not tell them apart.
+
+    Parameters
+    ----------
+    sequence : ImageSequence
+        The sequence.
+    known : set of str
+        Labels of positions.
+    """
+    if known <= {sequence.layout.absent.get("p", "")}:
+        return 1
+    return planned_size(sequence, "p") or sequence.told.sizes.get("p", 1)
+
+
 def planned_planes(sequence: ImageSequence, channel: str) -> int | None:
     """Return the Z planes that a channel is to have, by its label; None when nothing tells them.
 

@@ -12,7 +12,12 @@ from nd2watch.errors import LayoutError
 from nd2watch.experiment import completeness
 from nd2watch.experiment.axes import AXES, ordered_labels
 from nd2watch.experiment.parts import parts_of
-from nd2watch.experiment.plan_labels import expected_labels, planned_planes, planned_size
+from nd2watch.experiment.plan_labels import (
+    expected_labels,
+    planned_planes,
+    planned_positions,
+    planned_size,
+)
 from nd2watch.experiment.told import relative_path
 from nd2watch.sidecars import Sidecar
 
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from nd2watch.experiment.layout import Layout, SequenceKey
     from nd2watch.sources import FrameFile
 
+_P: Final = AXES.index("p")
 _Z: Final = AXES.index("z")
 _C: Final = AXES.index("c")
 _TOLD: Final = ("p", "c")
@@ -136,8 +142,22 @@ class ImageSequence:
 
     @property
     def listed(self) -> frozenset[Coordinate] | None:
-        """Places of all frames, if a finished sidecar lists them."""
-        return self._listed
+        """Places of all frames, if finished sidecars list them: those of all positions do."""
+        return None if self._lacks_lists else self._listed
+
+    @property
+    def _lacks_lists(self) -> bool:
+        """Whether positions have lists of their own, and some of them are not finished yet."""
+        if not self.told.is_of_position or self._listed is None:
+            return False
+        listed, seen = self._listed_labels[_P], self._labels[_P].keys()
+        return not seen <= listed or len(listed) < planned_positions(self, listed)
+
+    @property
+    def lacks_positions(self) -> int:
+        """How many positions there are to be of which nothing was seen, by sidecars of others."""
+        seen = self._labels[_P].keys()
+        return max(planned_positions(self, seen) - len(seen), 0) if self.told.is_of_position else 0
 
     def add(
         self,
@@ -229,7 +249,7 @@ class ImageSequence:
 
     def sizes(self) -> tuple[int, ...]:
         """Return how many labels each axis (t, p, z, c) is expected to have."""
-        if self._listed is not None:
+        if self.listed is not None:
             return tuple(map(len, self.labels()))
         return tuple(map(self._size, AXES))
 
@@ -241,7 +261,7 @@ class ImageSequence:
 
     def planes(self, channel: str) -> int:
         """Return how many files the Z planes of a channel are, by its label."""
-        full = self._size("z") if self._listed is None else len(self.labels()[_Z])
+        full = self._size("z") if self.listed is None else len(self.labels()[_Z])
         stated = planned_planes(self, channel)
         if stated is not None and "z" in self.layout.axes:
             return min(stated, full)
@@ -249,8 +269,8 @@ class ImageSequence:
 
     def is_flat(self, channel: str) -> bool:
         """Return whether no name of a channel, of which there are some, tells Z."""
-        if self._listed is not None:
-            own = [place[_Z] for place in self._listed if place[_C] == channel]
+        if (listed := self.listed) is not None:
+            own = [place[_Z] for place in listed if place[_C] == channel]
             return bool(own) and not any(own)
         return self._flat[channel] == self._labels[_C][channel] > 0
 
@@ -284,7 +304,7 @@ class ImageSequence:
     def is_sized(self) -> bool:
         """Whether it is known how many frames there will be."""
         axes = self.layout.axes
-        return self._listed is not None or all(planned_size(self, axis) for axis in axes)
+        return self.listed is not None or all(planned_size(self, axis) for axis in axes)
 
     @property
     def is_ahead(self) -> bool:

@@ -54,6 +54,8 @@ class Sidecar:
         The same paths of all frames that it lists; empty when it lists none.
     is_closed : bool, optional
         The program has finished it, so that the acquisition is over; None when it cannot tell.
+    is_of_position : bool
+        Its list of frames is that of one XY position; others have sidecars of their own.
     plate_name : str
         Name of the well plate.
     plate_rows, plate_columns : int, optional
@@ -76,6 +78,7 @@ class Sidecar:
     frames: Mapping[str, PlaneInfo] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     is_closed: bool | None = None
+    is_of_position: bool = False
     plate_name: str = ""
     plate_rows: int | None = None
     plate_columns: int | None = None
@@ -124,6 +127,8 @@ def joined(sidecars: Iterable[Sidecar]) -> Sidecar:
             if each.name == "is_closed":
                 states = [state for state in (known.get("is_closed"), value) if state is not None]
                 known["is_closed"] = all(states) if states else None
+            elif each.name == "is_of_position":
+                known[each.name] = value or known.get(each.name, False)
             elif each.name == "files":
                 files.update(dict.fromkeys(value))
             elif isinstance(value, MappingProxyType):

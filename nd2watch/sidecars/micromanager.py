@@ -105,6 +105,7 @@ def read(path: Path, data: bytes) -> Sidecar:
         frames=_infos(frames, channels),
         files=tuple(dict.fromkeys(frame.file for frame in frames)),
         is_closed=document.is_closed,
+        is_of_position=len({frame.position for frame in frames}) < 2,
     )
 
 

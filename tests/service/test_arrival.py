@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -156,3 +157,51 @@ def ended(bench: Bench, source: Path, batches: Sequence[Sequence[Path]]) -> list
         (collection.sequence.title, extent, shown(plan_files(collection.sequence, extent)))
         for collection, extent in bench.convertible
     )
+
+
+def by_position(run: ProgramRun, source: Path) -> list[list[Path]]:
+    """Return the files of a Micro-Manager run, those of each position by themselves."""
+    write_run(source, run, QUICK)
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    places = sorted({_place(path) for path in files})
+    return [[path for path in files if _place(path) == place] for place in places]
+
+
+def _place(path: Path) -> str:
+    """Return the position that a path names."""
+    return str(re.findall(r"Pos\d+", path.as_posix())[0])
+
+
+@pytest.mark.parametrize("form", ["1.4", "2.0", "stack"])
+@quick
+@given(data=st.data())
+def test_a_finished_position_does_not_complete_the_others(
+    tmp_path_factory: pytest.TempPathFactory, form: str, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("positions")
+    request = RunRequest(form=form, t=2, sites=3, z=2, channels=("DAPI", "GFP"))
+    positions = by_position(plan_run(PRESETS["micro-manager"], request), folder / "from")
+    bench = bench_of(folder / "in", "micro-manager")
+    order = data.draw(st.permutations(positions))
+    frames = [path for path in order[-1] if path.suffix == ".tif"]
+    last = data.draw(st.permutations(order[-1]))
+    for batch in [*order[:-1], last[:3], last[3:]]:
+        copy(batch, folder / "from", bench.folder)
+        bench.settle()
+        bench.wait(LONG_S)
+        if not all((bench.folder / p.relative_to(folder / "from")).exists() for p in frames):
+            assert bench.ready == 0
+    ((collection, extent),) = bench.convertible
+    assert extent == "whole"
+    assert collection.sequence.seen("p") == 3
+
+
+def test_what_positions_are_lacking_is_told(tmp_path: Path) -> None:
+    request = RunRequest(form="stack", t=2, sites=3, z=2, channels=("DAPI", "GFP"))
+    first = by_position(plan_run(PRESETS["micro-manager"], request), tmp_path / "from")[0]
+    bench = bench_of(tmp_path / "in", "micro-manager")
+    copy(first, tmp_path / "from", bench.folder)
+    bench.settle()
+    assert bench.ready == 0
+    (collection,) = bench.intake.collections.values()
+    assert collection.sequence.missing() == ["2 of 3 values of p"]
