@@ -53,7 +53,7 @@ class PendingFile:
             raise OutputExists(_exists(final))
         if final.is_dir():
             raise OutputExists(f"{final} is a folder; name a file in it")
-        final.parent.mkdir(parents=True, exist_ok=True)
+        host.make_folder(final.parent)
         temporary = f"{final.name}.unfinished" if keep else f".nd2watch-{secrets.token_hex(8)}.tmp"
         self.path = final.parent / temporary
         try:

@@ -521,3 +521,17 @@ def test_only_linux_knows_processes_that_are_expendable(
     monkeypatch.setattr("nd2watch.host.processes.ctypes.CDLL", pytest.fail)
 
     host.become_expendable()
+
+
+def test_each_folder_that_is_made_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("nd2watch.host.files.sync_folder", synced.append)
+    host.make_folder(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    host.make_folder(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        host.make_folder(tmp_path / "file")

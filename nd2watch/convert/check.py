@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nd2watch.convert.source_check import SourceComparison
+from nd2watch.convert.steps import checkpoint
 from nd2watch.convert.structure import Structure
 from nd2watch.convert.verify import frame_digest
 from nd2watch.errors import FormatError
@@ -64,6 +65,7 @@ def check_file(
     all_sources: bool = True,
     folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> FileCheck:
     """Check a file: its structure, every frame, and its sources if asked for.
 
@@ -84,9 +86,13 @@ def check_file(
         Where these files are now; the recorded folder when omitted.
     progress : callable, optional
         Called with frames done and all frames after each frame.
+    cancelled : callable
+        Asked before each chunk and frame; when true the check ends.
 
     Raises
     ------
+    ConversionCancelled
+        If `cancelled` returned true.
     OSError
         If the file cannot be opened, or its metadata cannot be read from the disk.
     """
@@ -95,17 +101,23 @@ def check_file(
     except FormatError as error:
         return FileCheck(path=path, problems=(str(error).removeprefix(f"{path}: "),))
     with reader:
-        return _Check(reader, sources, all_sources, folder).run(progress)
+        return _Check(reader, sources, all_sources, folder, cancelled).run(progress)
 
 
 class _Check:
     """The check of an open file."""
 
     def __init__(
-        self, reader: Nd2Reader, with_sources: bool, all_sources: bool, folder: Path | None
+        self,
+        reader: Nd2Reader,
+        with_sources: bool,
+        all_sources: bool,
+        folder: Path | None,
+        cancelled: Callable[[], bool],
     ) -> None:
         self._reader = reader
-        structure = Structure(reader)
+        self._cancelled = cancelled
+        structure = Structure(reader, cancelled)
         self._frames = structure.frames
         self._problems = structure.problems
         self._notes = structure.notes
@@ -125,6 +137,7 @@ class _Check:
         self._compare_counts()
         try:
             for number, index in enumerate(self._frames, 1):
+                checkpoint(self._cancelled, f"check of {self._reader.path}")
                 self._check_frame(index)
                 if self._sources is not None:
                     self._problems += self._sources.compare(index)

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.record import provenance_of, text_of
-from nd2watch.convert.steps import Step, ignore_step
-from nd2watch.convert.verify import (
-    check_sources_unchanged,
-    checkpoint,
-    pixel_digest,
-    verify_file,
-)
+from nd2watch.convert.steps import Step, checkpoint, ignore_step
+from nd2watch.convert.verify import check_sources_unchanged, pixel_digest, verify_file
 from nd2watch.errors import OutputExists
 from nd2watch.nd2 import Nd2Writer
 
@@ -146,7 +141,7 @@ def _write(
         step(Step.SYNCED, output)
         verify_file(written, plan, provenance, cancelled)
         step(Step.VERIFIED, output)
-        check_sources_unchanged(plan)
+        check_sources_unchanged(plan, output, cancelled)
         step(Step.RECHECKED, output)
 
     digests: list[bytes] = []
@@ -166,7 +161,7 @@ def _write(
     ):
         step(Step.CLAIMED, output)
         for index, (planes, metadata) in enumerate(zip(plan.sources, plan.frames, strict=True)):
-            checkpoint(cancelled, output)
+            checkpoint(cancelled, f"conversion to {output}")
             pixels = next(frames)
             if any(plane is not None for plane in planes):
                 writer.write_frame(pixels, metadata)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
+from nd2watch.errors import ConversionCancelled
+
 
 class Step(IntEnum):
     """What is done of a conversion.
@@ -40,3 +42,17 @@ StepTaken = Callable[[Step, Path], None]
 
 def ignore_step(step: Step, output: Path) -> None:
     """Make nothing of a step."""
+
+
+def checkpoint(cancelled: Callable[[], bool], what: str) -> None:
+    """Raise `ConversionCancelled` when something is to end; to ask is a sign of life.
+
+    Parameters
+    ----------
+    cancelled : callable
+        Returns whether it is to end.
+    what : str
+        What it is, such as "conversion to /data/a.nd2".
+    """
+    if cancelled():
+        raise ConversionCancelled(f"the {what} was stopped; it starts anew")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nd2watch.convert.steps import checkpoint
 from nd2watch.errors import FormatError
 from nd2watch.nd2 import lite_variant, spec
 from nd2watch.nd2.chunks import find_data
@@ -42,6 +43,13 @@ class Structure:
     ----------
     reader : Nd2Reader
         The open file.
+    cancelled : callable
+        Asked before each chunk, several times; when true the check ends.
+
+    Raises
+    ------
+    ConversionCancelled
+        If `cancelled` returned true.
 
     Attributes
     ----------
@@ -57,7 +65,8 @@ class Structure:
         The frames that are there, whose chunks are sound.
     """
 
-    def __init__(self, reader: Nd2Reader) -> None:
+    def __init__(self, reader: Nd2Reader, cancelled: Callable[[], bool] = lambda: False) -> None:
+        self._cancelled = cancelled
         self.problems: list[str] = []
         self.notes: list[str] = []
         self._reader = reader
@@ -71,6 +80,10 @@ class Structure:
         self.frames = self._check_frames()
         self._check_times()
 
+    def _checkpoint(self) -> None:
+        """End when that is wished."""
+        checkpoint(self._cancelled, f"check of {self._reader.path}")
+
     def _fault(self, problem: object, what: str = "") -> None:
         """Note a problem, without the name of the file, and with what it is about."""
         self.problems.append(what + str(problem).removeprefix(f"{self._reader.path}: "))
@@ -82,6 +95,7 @@ class Structure:
             file.seek(-spec.MAP_TRAILER.size, os.SEEK_END)
             _, map_offset = spec.MAP_TRAILER.unpack(file.read(spec.MAP_TRAILER.size))
             for name, place in sorted(self._places.items(), key=lambda item: item[1].offset):
+                self._checkpoint()
                 try:
                     start = find_data(file, name, place)
                 except FormatError as error:
@@ -108,6 +122,7 @@ class Structure:
     def _check_digests(self) -> None:
         """Compare metadata with their recorded digests."""
         for chunk in self.provenance.chunks if self.provenance else ():
+            self._checkpoint()
             place = self._places.get(chunk.name)
             if place is None:
                 self._fault(f"chunk {chunk.name} is missing")
@@ -120,6 +135,7 @@ class Structure:
     def _check_metadata(self) -> None:
         """Decode all metadata."""
         for name in self._places.keys() - self._broken:
+            self._checkpoint()
             try:
                 if _TREE.search(name):
                     lite_variant.decode(self._reader.read_chunk(name))
@@ -184,13 +200,18 @@ class Structure:
             return
         if (falls := np.flatnonzero(np.diff(times) <= 0)).size:
             self.notes.append(f"times do not rise from frame {falls[0]} to frame {falls[0] + 1}")
-        differing = [i for i in self.frames if self._reader.frame_time_ms(i) != times[i]]
+        differing = [i for i in self.frames if self._is_of_another_time(i, times[i])]
         if differing:
             first = differing[0]
             self._fault(
                 f"{_frames(differing)} stored with another time than the column has, first frame"
                 f" {first}: {self._reader.frame_time_ms(first):g} ms, not {times[first]:g} ms"
             )
+
+    def _is_of_another_time(self, index: int, time_ms: float) -> bool:
+        """Return whether a frame is stored with another time than the column has."""
+        self._checkpoint()
+        return self._reader.frame_time_ms(index) != time_ms
 
 
 def _frames(indices: Sequence[int]) -> str:

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nd2watch.convert.pixels import read_frames
+from nd2watch.convert.steps import checkpoint
 from nd2watch.convert.structure import Structure
-from nd2watch.errors import (
-    ConversionCancelled,
-    FormatError,
-    SourceChanged,
-    VerificationFailed,
-)
+from nd2watch.errors import FormatError, SourceChanged, VerificationFailed
 from nd2watch.nd2 import Nd2Reader, Provenance, spec
 from nd2watch.sources import FileKey
 
@@ -75,7 +71,7 @@ def verify_file(
     provenance : Provenance
         What it is to tell of its sources, with the digest of each frame as it was read from them.
     cancelled : callable
-        Asked before each frame; when true the comparison ends.
+        Asked before each chunk and frame; when true the comparison ends.
 
     Raises
     ------
@@ -86,18 +82,23 @@ def verify_file(
     """
     try:
         with Nd2Reader(path) as reader:
-            _compare_metadata(reader, plan, provenance)
+            _compare_metadata(reader, plan, provenance, cancelled)
             for index, frame in enumerate(provenance.frames):
-                checkpoint(cancelled, path)
+                checkpoint(cancelled, f"conversion to {path}")
                 if frame_digest(reader, index).hex() != frame.digest:
                     raise VerificationFailed(f"frame {index} of {path} differs from its sources")
     except FormatError as error:
         raise VerificationFailed(f"the written file does not read back: {error}") from error
 
 
-def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan, provenance: Provenance) -> None:
+def _compare_metadata(
+    reader: Nd2Reader,
+    plan: ConversionPlan,
+    provenance: Provenance,
+    cancelled: Callable[[], bool],
+) -> None:
     """Compare what a file says with itself and with its plan."""
-    structure = Structure(reader)
+    structure = Structure(reader, cancelled)
     if structure.problems:
         raise VerificationFailed(f"{reader.path} is damaged: {'; '.join(structure.problems)}")
     found = structure.provenance
@@ -116,17 +117,17 @@ def _compare_metadata(reader: Nd2Reader, plan: ConversionPlan, provenance: Prove
         raise VerificationFailed(f"{reader.path} does not tell where it comes from")
 
 
-def check_sources_unchanged(plan: ConversionPlan) -> None:
-    """Raise `SourceChanged` when a source is not the file that was planned with."""
+def check_sources_unchanged(
+    plan: ConversionPlan, output: Path, cancelled: Callable[[], bool] = lambda: False
+) -> None:
+    """Raise `SourceChanged` when a source is not the file that was planned with.
+
+    On a slow share this may take longer than anything else: `cancelled` is asked before each file.
+    """
     for file in plan.files:
+        checkpoint(cancelled, f"conversion to {output}")
         if FileKey.of_path(file.path) != file.key:
             raise SourceChanged(f"{file.path} changed while it was converted", file.path)
-
-
-def checkpoint(cancelled: Callable[[], bool], output: Path) -> None:
-    """Raise `ConversionCancelled` when a conversion is to end."""
-    if cancelled():
-        raise ConversionCancelled(f"the conversion to {output} was stopped; it starts anew")
 
 
 def holds_sequence(
@@ -164,7 +165,7 @@ def holds_sequence(
             if _sources_digest(reader) == plan.sources_digest:
                 return True
             for index, pixels in enumerate(read_frames(plan)):
-                checkpoint(cancelled, path)
+                checkpoint(cancelled, f"conversion to {path}")
                 if frame_digest(reader, index) != pixel_digest(pixels):
                     return False
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -47,6 +48,32 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that a power failure takes none away.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is in its place.
+    OSError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir()
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_folder(folder.parent)
+        make_folder(folder)
+        return
+    except OSError:  # some systems give other reasons for a folder that is there
+        if not folder.is_dir():
+            raise
+        return
+    with contextlib.suppress(PermissionError):  # who may write there need not be allowed to read
+        sync_folder(folder.parent)
 
 
 def link(path: Path, other: Path) -> None:

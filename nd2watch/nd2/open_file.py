@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import ConversionError
 from nd2watch.nd2.chunk_spool import ChunkSpool
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from nd2watch.pending import GrowingFile, PendingFile
 
 
+_PART: Final = 1 << 29
+"""Bytes after which a file is synced: of a huge one, the rest takes no longer than any part."""
+
+
 class OpenFile(ExitStack):
     """Holds the file, the threads that compress, and the chunks that wait for the frames."""
 
@@ -34,6 +38,7 @@ class OpenFile(ExitStack):
         super().__init__()
         self.target = target
         self.enter_context(target)
+        self._synced = target.file.tell()
         self.waiting = self.enter_context(ChunkSpool())
         self.chunks = ChunkWriter(target.file, places, codec.spread)
         level = codec.attributes.zlib_level
@@ -53,6 +58,19 @@ class OpenFile(ExitStack):
             raise ConversionError(
                 f"{path} cannot be gone on with, as writing to it failed; begin anew"
             )
+
+    def sync_in_parts(self) -> None:
+        """Put what was written on the disk if it is much, lest the end wait for all of it at once.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or fails.
+        """
+        written = self.target.file.tell()
+        if written - self._synced >= _PART:
+            self.target.sync()
+            self._synced = written
 
     @contextmanager
     def frame_by_tiles(self, index: int, time_ms: float, codec: FrameCodec) -> Iterator[FrameTiles]:

@@ -323,6 +323,7 @@ class Nd2Writer:
             elif is_first:
                 self._content.write_extent(file.chunks)
             yield file, known
+            file.sync_in_parts()
             if self._keep or self._growth is not None:
                 file.chunks.flush()  # what is finished outlives this program
         except BaseException:

@@ -8,7 +8,7 @@ import queue
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
-from nd2watch.errors import ConfigError, JournalBlocked, JournalError
+from nd2watch.errors import ConfigError, JournalBlocked
 from nd2watch.journal import Heartbeat, Journal
 from nd2watch.log import overheard
 from nd2watch.pending import remove_orphans
@@ -95,6 +95,7 @@ class Daemon:
             self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log, task
         )
         self._watches: list[WatchThread] = []
+        self._retention: Retention | None = None
         self._journal: Journal
         self._pulse = Pulse(started=clock.time(), turned=clock.monotonic())
         self._beaten = 0.0
@@ -219,22 +220,18 @@ class Daemon:
                 self._scheduler.scan_every(watch.watch.name, watch.interval_s, watch.scan)
         if settings.retention.action != "keep":
             interval = min(max(settings.retention.after_h * 360, _TURN_S), _TIDY_S)
-            retention = Retention(
-                settings.retention,
-                self._journal,
-                self._clock,
-                self._log,
-                lambda: bool(self._stopping),
-            )
-            self._scheduler.tidy_every(interval, lambda: self._tidy(retention))
+            retention = Retention(settings.retention, self._journal, self._clock, self._log)
+            self._scheduler.tidy_every(interval, lambda: retention.tidy(settings.watches))
+            self._retention = retention
 
-    def _tidy(self, retention: Retention) -> None:
-        """Put away the frames that were converted long enough ago."""
-        for watch in self._settings.watches:
-            try:
-                retention.tidy(watch)
-            except JournalError as error:
-                self._log.error("frames_kept", watch=watch.name, reason=str(error))
+    def _stop_retention(self) -> None:
+        """Put away nothing more; what a disk that does not answer holds up is not waited for."""
+        if self._retention is not None and not self._retention.cancel(_JOIN_S):
+            self._log.error(
+                "retention_stalled",
+                reason="a disk does not answer; the frame that is being put away now may still be",
+            )
+        self._retention = None
 
     def _stop_watches(self) -> None:
         """End the threads of all folders."""
@@ -334,6 +331,7 @@ class Daemon:
             self._notifier.ready("reload failed, the former configuration stays")
             return
         self._pulse.phase = "reloading"
+        self._stop_retention()
         self._stop_watches()
         self._settings = settings
         self._dispatcher.output_folder = settings.output_folder
@@ -349,6 +347,7 @@ class Daemon:
         self._pulse.phase = "stopping"
         self._notifier.stopping()
         self._dispatcher.cancel()
+        self._stop_retention()
         self._scheduler.stop()
         self._stop_watches()
         self._log.info(

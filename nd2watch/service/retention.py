@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
 from nd2watch.convert import check_file
-from nd2watch.errors import Nd2WatchError
+from nd2watch.errors import ConversionCancelled, JournalError, Nd2WatchError
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.pending import PendingFile
+from nd2watch.service.aside import delete_only, files_aside, name_before, put_back
 from nd2watch.service.content import same_content
 from nd2watch.service.report import LimitedLog
-from nd2watch.sources import FileKey
+from nd2watch.sources import FileKey, path_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from structlog.typing import FilteringBoundLogger
 
@@ -95,8 +97,6 @@ class Retention:
         Tells the time of day, and measures the day.
     log : bound logger
         Gets what was done, and why not.
-    stopping : callable
-        Asked before each sequence whether to end.
     """
 
     def __init__(
@@ -105,26 +105,51 @@ class Retention:
         journal: Journal,
         clock: Clock,
         log: FilteringBoundLogger,
-        stopping: Callable[[], bool],
     ) -> None:
         self._retention = retention
         self._journal = journal
         self._clock = clock
         self._log = log
-        self._stopping = stopping
         self._not_before: dict[tuple[str, SequenceKey], float] = {}
+        self._resumed: set[str] = set()
+        self._cancelled = threading.Event()
+        self._at_work = threading.Lock()
 
-    def tidy(self, watch: Watch) -> None:
-        """Put away what is due of a watch.
+    def cancel(self, patience_s: float) -> bool:
+        """End for good, before the next frame; from any thread.
 
-        Raises
-        ------
-        JournalError
-            If the journal cannot be read or written.
+        Parameters
+        ----------
+        patience_s : float
+            How long to wait for the frame that is being put away now, s.
+
+        Returns
+        -------
+        bool
+            Whether nothing is touched any more; False when a disk does not answer.
         """
+        self._cancelled.set()
+        has_ended = self._at_work.acquire(timeout=patience_s)
+        if has_ended:
+            self._at_work.release()
+        return has_ended
+
+    def tidy(self, watches: Sequence[Watch]) -> None:
+        """Put away what is due of watches."""
+        with self._at_work:
+            for watch in watches:
+                try:
+                    self._tidy(watch)
+                except JournalError as error:
+                    self._log.error("frames_kept", watch=watch.name, reason=str(error))
+
+    def _tidy(self, watch: Watch) -> None:
+        """Put away what is due of a watch."""
+        if watch.name not in self._resumed:
+            self._resume(watch)
         now = self._clock.monotonic()
         for due in due_sequences(self._journal, watch, self._retention):
-            if self._stopping():
+            if self._cancelled.is_set():
                 return
             place = (watch.name, due.sequence.key)
             if due.at > self._clock.time() or self._not_before.get(place, now) > now:
@@ -138,14 +163,18 @@ class Retention:
         """Put away the frames of a sequence, and return whether there was no doubt about any."""
         log = self._log.bind(watch=watch.name, sequence=due.sequence.title)
         try:
-            recorded = _recorded_sources(due.sequence)
+            recorded = _recorded_sources(due.sequence, self._cancelled.is_set)
+        except ConversionCancelled:
+            return True
         except (Nd2WatchError, OSError) as error:
             log.error("frames_kept", reason=str(error))
             return False
         done, kept, limited = [], 0, LimitedLog(log, self._clock)
         for frame in due.frames:
+            if self._cancelled.is_set():
+                break
             try:
-                if _put_away(frame, recorded, watch, self._retention):
+                if _put_away(frame, recorded, self._target(Path(frame.path), watch)):
                     done.append(frame.path)
             except (Nd2WatchError, OSError, ValueError) as error:
                 kept += 1
@@ -156,19 +185,65 @@ class Retention:
             log.info("frames_put_away", action=self._retention.action, count=len(done))
         return not kept
 
+    def _target(self, path: Path, watch: Watch) -> Path | None:
+        """Return where a frame is moved to; None if it is deleted."""
+        folder = self._retention.folder
+        return None if folder is None else folder / watch.name / path.relative_to(watch.root)
 
-def _recorded_sources(record: SequenceRecord) -> dict[str, tuple[int, int]]:
+    def _resume(self, watch: Watch) -> None:
+        """Make good what an earlier run was interrupted at: a file under a private name."""
+        log = LimitedLog(self._log.bind(watch=watch.name), self._clock)
+        try:
+            for aside in list(files_aside(watch.root)):
+                if self._cancelled.is_set():
+                    return
+                try:
+                    if self._is_converted(aside, watch):
+                        aside.unlink()
+                        self._journal.remove_frames([str(name_before(aside))])
+                    else:
+                        put_back(aside)
+                except (Nd2WatchError, OSError) as error:
+                    log.tell("kept", "warning", "frame_kept", path=aside, reason=str(error))
+        except OSError:  # the folder is away; its thread tells that
+            return
+        finally:
+            log.flush(everything=True)
+        self._resumed.add(watch.name)
+
+    def _is_converted(self, aside: Path, watch: Watch) -> bool:
+        """Return whether a file under a private name is a frame that was being put away."""
+        path, key = name_before(aside), FileKey.of_path(aside)
+        try:
+            sequence = watch.layout.parse(path_below(watch.root, path)).sequence
+            recorded = {
+                source: told
+                for record in self._journal.sequences(watch.name, ["published"])
+                if record.key == sequence
+                for source, told in _recorded_sources(record, self._cancelled.is_set).items()
+            }
+            if key is None or recorded.get(str(path)) != (key.size, key.mtime_ns):
+                return False
+            target = self._target(path, watch)
+            return target is None or same_content(aside, target)
+        except (Nd2WatchError, OSError):
+            return False
+
+
+def _recorded_sources(
+    record: SequenceRecord, cancelled: Callable[[], bool]
+) -> dict[str, tuple[int, int]]:
     """Return size and time of change of each source that sound ND2 files record, by its path.
 
     Raises
     ------
     Nd2WatchError, OSError
         If a file is not there, is not sound, or does not equal its sources; those that are not
-        there may have been put away before.
+        there may have been put away before. `ConversionCancelled` if `cancelled` returned true.
     """
     sources: dict[str, tuple[int, int]] = {}
     for output in map(Path, record.outputs):
-        check = check_file(output, sources=True, all_sources=False)
+        check = check_file(output, sources=True, all_sources=False, cancelled=cancelled)
         if check.problems:
             raise Nd2WatchError(f"{output} is not beyond doubt: {check.problems[0]}")
         with Nd2Reader(output) as reader:
@@ -184,52 +259,66 @@ def _recorded_sources(record: SequenceRecord) -> dict[str, tuple[int, int]]:
 
 
 def _put_away(
-    frame: FrameRecord,
-    recorded: dict[str, tuple[int, int]],
-    watch: Watch,
-    retention: RetentionConfig,
+    frame: FrameRecord, recorded: dict[str, tuple[int, int]], target: Path | None
 ) -> bool:
     """Move or delete one frame, and return whether it was there.
 
     Raises
     ------
-    Nd2WatchError, OSError, ValueError
+    Nd2WatchError, OSError
         If it is kept, for doubt or because it cannot be put away.
     """
+
+    def is_the_file(key: FileKey | None) -> bool:
+        known = (frame.size, frame.mtime_ns, frame.inode)
+        return key is not None and (key.size, key.mtime_ns, key.inode) == known
+
     path = Path(frame.path)
     key = FileKey.of_path(path)
     if key is None:  # put away before, or its folder is not there now
         return False
-    if (key.size, key.mtime_ns, key.inode) != (frame.size, frame.mtime_ns, frame.inode):
+    if not is_the_file(key):
         raise Nd2WatchError("it is not the file that was converted")
     if recorded.get(frame.path) != (key.size, key.mtime_ns):
         raise Nd2WatchError("no ND2 file records it as its source")
-    if retention.folder is None:
-        path.unlink()
+    if target is None:
+        delete_only(path, is_the_file)
     else:
-        _move(path, retention.folder / watch.name / path.relative_to(watch.root))
+        _move(path, target, is_the_file)
     return True
 
 
-def _move(path: Path, target: Path) -> None:
+def _move(path: Path, target: Path, is_the_file: Callable[[FileKey | None], bool]) -> None:
     """Move a file to where nothing is, in such a way that it is always in one place at least.
 
     Raises
     ------
-    OSError
-        If another file is there, or the disks fail.
+    Nd2WatchError, OSError
+        If another file is there, or has taken the name of this one, or the disks fail.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        host.link(path, target)
-    except FileExistsError:  # from a move that was interrupted, or another file
-        pass
-    except OSError:  # on another file system, or one without links
-        _copy(path, target)
+    host.make_folder(target.parent)
+    if _appear(path, target):
+        found = FileKey.of_path(path)
+        is_other = found is not None and not is_the_file(found)
+        if is_other and not is_the_file(FileKey.of_path(target)):
+            target.unlink()  # of a file that took the name of the frame, and has it
     if not same_content(path, target):
         raise FileExistsError(f"{target} is there and is another file; {path} stays")
     host.sync_folder(target.parent)
-    path.unlink()
+    delete_only(path, is_the_file)
+
+
+def _appear(path: Path, target: Path) -> bool:
+    """Give a file a second name, or a copy, where there is none; return whether there was none."""
+    try:
+        host.link(path, target)
+    except FileExistsError:  # from a move that was interrupted, or another file
+        return False
+    except OSError:  # on another file system, or one without links
+        if os.path.lexists(target):
+            return False
+        _copy(path, target)
+    return True
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -381,7 +381,7 @@ def test_a_file_that_is_taken_away_at_once_was_published_all_the_same(
     what = acquisition()
     write(tmp_path / "in", what)
     monkeypatch.setattr(
-        "nd2watch.host.files.sync_folder", lambda folder: (folder / "o.nd2").unlink()
+        "nd2watch.host.publication.sync_folder", lambda folder: (folder / "o.nd2").unlink()
     )
     result = convert_folder(tmp_path / "in", tmp_path / "out" / "o.nd2", layout_of(what))
     assert result.frame_count == 12

@@ -133,6 +133,7 @@ def test_a_file_with_damaged_metadata_is_never_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "in", WHAT)
+    (tmp_path / "out").mkdir()
 
     def damage(file: object) -> None:
         (path,) = (tmp_path / "out").iterdir()

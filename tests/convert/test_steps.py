@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nd2watch.convert import Step, collect_folder, convert, plan_conversion
+from nd2watch.errors import ConversionCancelled
 from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.worker import Job, OutputFile
 from tests.frames import acquisition, layout_of, write
@@ -76,3 +78,38 @@ def test_a_conversion_process_tells_them_to_the_service(
         )
     assert outcome.end == "published"
     assert told == [(step, output) for step in Step]
+
+
+@pytest.mark.parametrize("after", [Step.CLAIMED, Step.SYNCED, Step.VERIFIED])
+def test_the_wish_to_end_is_asked_for_between_all_steps(
+    tmp_path: Path, plan: ConversionPlan, after: Step
+) -> None:
+    told: list[Step] = []
+    with pytest.raises(ConversionCancelled, match=r"a\.nd2 was stopped|\.tmp was stopped"):
+        convert(
+            plan,
+            tmp_path / "out" / "a.nd2",
+            cancelled=lambda: after in told,
+            step=lambda step, _: told.append(step),
+        )
+    assert told[-1] == after
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_large_file_is_put_on_the_disk_in_parts(
+    tmp_path: Path, plan: ConversionPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the end of a huge one, a slow share would need longer than a hung process is given."""
+    synced: list[int] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr("nd2watch.nd2.open_file._PART", 6000)
+    monkeypatch.setattr(os, "fsync", fsync)
+    result = convert(plan, tmp_path / "a.nd2")
+    sizes = [size for size in synced if size > 4096]
+    assert len(sizes) > 5
+    assert sizes[-1] == result.size

@@ -10,9 +10,11 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from nd2watch.pending import PendingFile
 from nd2watch.service.worker import Job, Outcome, run_job
+from nd2watch.sources import FileKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,3 +110,16 @@ def fail(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Ou
 def tell_process(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
     """Tell the number of the process, and that of its group, as a path."""
     return Outcome(job=job, end="present", output=Path(f"{os.getpid()}/{os.getpgrp()}"))
+
+
+def look_slowly(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
+    """Convert frames of a share that takes 0.2 s to tell of each whether it is as it was."""
+
+    class SlowKey:
+        @staticmethod
+        def of_path(path: Path) -> FileKey | None:
+            threading.Event().wait(0.2)
+            return FileKey.of_path(path)
+
+    with patch("nd2watch.convert.verify.FileKey", SlowKey):
+        return run_job(job, cancelled, progress, step)

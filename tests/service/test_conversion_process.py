@@ -188,6 +188,11 @@ def test_a_lack_of_memory_is_told_as_that(tmp_path: Path) -> None:
     assert leftovers(job) == []
 
 
+def test_a_slow_look_at_the_sources_in_the_end_is_a_sign_of_life(tmp_path: Path) -> None:
+    outcome = run_limited(make_job(tmp_path), faults.look_slowly, stalled_s=2)  # of 4.8 s
+    assert outcome.end == "published"
+
+
 @pytest.mark.parametrize("task", [faults.hang, faults.hold_the_interpreter])
 def test_a_conversion_without_end_is_killed(tmp_path: Path, task: Task) -> None:
     job = make_job(tmp_path)

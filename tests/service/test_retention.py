@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,12 +71,14 @@ class Lab:
         return load_settings(self.folder / "config.toml")
 
     def tidy(self, *hours: float, **retention: Any) -> None:
-        (watch,) = self.settings().watches
-        config = RetentionConfig(**{"action": "delete", "after_h": 24, **retention})
-        retained = Retention(config, self.journal, self, self.log, lambda: False)
+        retained = self.retention(**retention)
         for each in hours:
             self.now = self.record.changed + each * HOUR_S
-            retained.tidy(watch)
+            retained.tidy(self.settings().watches)
+
+    def retention(self, **retention: Any) -> Retention:
+        config = RetentionConfig(**{"action": "delete", "after_h": 24, **retention})
+        return Retention(config, self.journal, self, self.log)
 
     def left(self) -> int:
         return sum(path.exists() for path in self.frames.values())
@@ -146,9 +151,6 @@ def test_another_file_at_the_target_stays_and_so_does_the_frame(lab: Lab, tmp_pa
 def test_what_was_interrupted_is_gone_on_with(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     def unlink(path: Any, **options: Any) -> None:
         if lab.left() == 20:
             raise Killed
@@ -166,6 +168,128 @@ def test_what_was_interrupted_is_gone_on_with(
     assert not lab.logged("frames_kept")
     if action == "move":
         assert len(list((tmp_path / "done" / "test" / "a").iterdir())) == 24
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize("action", ["move", "delete"])
+@pytest.mark.parametrize("step", ["rename", "rename done", "unlink"])
+def test_a_kill_at_any_step_leaves_nothing_under_a_private_name(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, step: str
+) -> None:
+    def killed(path: Any, *others: Any, **options: Any) -> Any:
+        is_due = ".nd2watch-aside-" in f"{path}{others}"
+        if is_due and not step.endswith("done"):
+            raise Killed
+        result = real(path, *others, **options)
+        if is_due:
+            raise Killed
+        return result
+
+    target = {"folder": tmp_path / "done"} if action == "move" else {}
+    names = {path.name for path in lab.frames.values()}
+    call = step.removesuffix(" done")
+    real = getattr(os, call)
+    with monkeypatch.context() as patches:
+        patches.setattr(os, call, killed)
+        with pytest.raises(Killed):
+            lab.tidy(25, action=action, **target)
+    found = {path.name for path in (tmp_path / "in" / "a").iterdir()}
+    assert len(found - names) == (step != "rename")
+    lab.journal.remove_frames(map(str, lab.frames.values()) if step == "unlink" else [])
+    lab.tidy(26, action=action, **target)
+    left = [] if step != "unlink" else sorted(names)[1:]
+    assert sorted(path.name for path in (tmp_path / "in" / "a").iterdir()) == left
+    assert not lab.logged("frame_kept")
+    if action == "move":
+        moved = list((tmp_path / "done" / "test" / "a").iterdir())
+        assert len(moved) == (24 if step != "unlink" else 1)
+
+
+@pytest.mark.parametrize("action", ["move", "delete"])
+@pytest.mark.parametrize("moment", ["link", "fsync", "rename"])
+def test_a_new_frame_that_takes_the_name_meanwhile_stays(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, moment: str
+) -> None:
+    first = next(iter(lab.frames.values()))
+    new, content = tmp_path / "new.tif", encode_frame(noise(99))
+    new.write_bytes(content)
+
+    def overtaken(path: Any, *others: Any, **options: Any) -> Any:
+        if new.exists():
+            new.replace(first)
+        return real(path, *others, **options)
+
+    real = getattr(os, moment)
+    monkeypatch.setattr(os, moment, overtaken)
+    target = {"folder": tmp_path / "done"} if action == "move" else {}
+    lab.tidy(25, action=action, **target)
+    if new.exists():  # nothing is linked or synced for a deletion
+        assert (action, moment) in (("delete", "link"), ("delete", "fsync"))
+        return
+    assert first.read_bytes() == content
+    assert [path.name for path in (tmp_path / "in" / "a").iterdir()] == [first.name]
+    assert len(lab.logged("frame_kept")) == 1
+
+
+def test_a_new_frame_that_a_kill_left_under_a_private_name_gets_its_name_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    first = next(iter(lab.frames.values()))
+    content = encode_frame(noise(99))
+    first.unlink()
+    first.with_name(f".nd2watch-aside-{first.name}").write_bytes(content)
+    lab.tidy(25)
+    assert first.read_bytes() == content
+    assert set((tmp_path / "in" / "a").iterdir()) == set(lab.frames.values())
+
+
+def test_it_ends_at_the_next_frame_when_it_is_cancelled(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = lab.retention()
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def unlink(path: Any, **options: Any) -> None:
+        real(path, **options)
+        if lab.left() == 20:
+            waiting.set()
+            assert go_on.wait(60)
+
+    real = os.unlink
+    monkeypatch.setattr(os, "unlink", unlink)
+    lab.now = lab.record.changed + 25 * HOUR_S
+    thread = threading.Thread(target=retention.tidy, args=(lab.settings().watches,))
+    thread.start()
+    assert waiting.wait(60)
+    assert not retention.cancel(0.0)
+    go_on.set()
+    assert retention.cancel(60)
+    thread.join(60)
+    assert lab.left() == 20
+    retention.tidy(lab.settings().watches)
+    assert lab.left() == 20
+
+
+def test_the_comparison_ends_at_the_next_frame_when_it_is_cancelled(lab: Lab) -> None:
+    retention = lab.retention()
+    read = Nd2Reader.read_strips
+    frames = []
+
+    def read_strips(reader: Nd2Reader, index: int) -> Any:
+        frames.append(index)
+        retention.cancel(0.0)
+        return read(reader, index)
+
+    lab.now = lab.record.changed + 25 * HOUR_S
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(Nd2Reader, "read_strips", read_strips)
+        retention.tidy(lab.settings().watches)
+    assert len(frames) == 1
+    assert lab.left() == 24
+    assert not lab.logged("frames_kept")
 
 
 def test_frames_that_are_not_there_now_are_put_away_when_they_are_back(
@@ -256,3 +380,22 @@ def test_a_service_puts_frames_away_by_itself(tmp_path: Path) -> None:
         until(lambda: not lab.left(), "the frames to be deleted")
         assert service.terminate() == 0
     assert (tmp_path / "out" / "a.nd2").exists()
+
+
+def test_a_reload_stops_a_deletion_that_is_under_way(tmp_path: Path) -> None:
+    """The service's word that it works by the new configuration is that nothing more is deleted."""
+    lab = Lab(tmp_path)
+    lab.journal.close()
+    config = tmp_path / "config.toml"
+    log = CONFIG.replace("[service]", '[service]\nlog_format = "json"')
+    config.write_text(log + '\n[retention]\naction = "delete"\nafter_h = 0\n')
+    launch = (sys.executable, "-m", "tests.service.slow_deletion")
+    with ServiceProcess(config, launch=launch) as service:
+        until(lambda: lab.left() == 23, "a frame to be deleted")
+        config.write_text(log)
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("reloaded")
+        assert lab.left() == 23
+        assert service.terminate() == 0
+    assert lab.left() == 23
+    assert service.named("frames_put_away")[0]["count"] == 1
