@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from nd2watch.simulate import ProgramRun
     from tests.oracles import VendorSdk
 
-PLATES: Final = {96: ("H12", "B02", "C11"), 384: ("P22", "A01", "J13")}
+PLATES: Final = {
+    96: ("H12", "B02", "C11"),
+    384: ("P22", "A01", "J13"),
+    1536: ("AF40", "AA01", "A01", "Z01", "B01"),
+}
 """Wells that are visited on each plate: few, far apart, and told in no order."""
 
 SITES: Final = {
@@ -55,6 +59,7 @@ CASES: Final = [
     for program in SITES
     for plate in PLATES
     for file_per in ("plate", "well", "site")
+    if plate < 1536 or file_per == "plate"
 ]
 
 
@@ -134,9 +139,21 @@ def truths_of(case: Case, acquired: ProgramRun) -> list[tuple[str, Truth]]:
     ]
 
 
-def test_positions_of_a_plate_are_in_the_order_of_its_wells(outcomes: dict[Case, Outcome]) -> None:
-    ((_, truth),) = truths_of(CASES[0], outcomes[CASES[0]].acquired)
-    assert truth.places == [(well, site) for well in ("B02", "C11", "H12") for site in (0, 1)]
+@pytest.mark.parametrize(
+    ("plate", "wells"),
+    [
+        (96, ("B02", "C11", "H12")),
+        (384, ("A01", "J13", "P22")),
+        (1536, ("A01", "B01", "Z01", "AA01", "AF40")),
+    ],
+)
+def test_positions_of_a_plate_are_in_the_order_of_its_wells(
+    outcomes: dict[Case, Outcome], plate: int, wells: tuple[str, ...]
+) -> None:
+    for program in SITES:
+        case = Case(program, plate, "plate")
+        ((_, truth),) = truths_of(case, outcomes[case].acquired)
+        assert truth.places == [(well, site) for well in wells for site in (0, 1)]
 
 
 @pytest.fixture(scope="module")
