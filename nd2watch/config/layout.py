@@ -70,7 +70,9 @@ class WellConfig(Strict):
 
 
 class PlateConfig(Strict):
-    """The well plate; left out, it is that of the sidecar, or the smallest that has the wells.
+    """The well plate; left out, it is that of the sidecar, or the smallest of a file's wells.
+
+    A file of one well or site has none then, unless the sidecar lists the wells of the run.
 
     Attributes
     ----------

@@ -41,6 +41,18 @@ SITES: Final = {
 """How the site stands in the names of files of one site each."""
 
 
+UNTOLD: Final = {
+    "per-well": "",
+    "per-site": 'file_per = "site"\n',
+    "whole": 'file_per = "plate"\n',
+    "stated": "plate.wells = 1536\n",
+    "whole-and-stated": 'file_per = "plate"\nplate.wells = 1536\n',
+}
+"""Plates of a program that tells only wells, and what is said of them."""
+
+NO_WELL: Final = "the well plate is unknown; no well is written: state it by plate.wells"
+
+
 class Case(NamedTuple):
     """A run, and what of it becomes a file."""
 
@@ -161,8 +173,8 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     """Plates of programs that tell nothing but names."""
     folder = tmp_path_factory.mktemp("untold")
     watches = {
-        "guessed": Watched(preset="incell", further=SHORT_PAUSE),
-        "stated": Watched(preset="incell", further=f"plate.wells = 384\n{SHORT_PAUSE}"),
+        name: Watched(preset="incell", further=f"{further}{SHORT_PAUSE}")
+        for name, further in UNTOLD.items()
     }
     for name in watches:
         acquired_by(frames_in(folder, name), ("incell", "incell"), ("A01", "P24"))
@@ -174,18 +186,40 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     return convert_all(folder, watches)
 
 
-@pytest.mark.parametrize(
-    ("name", "rows"), [("guessed", {"A01": 8, "P24": 16}), ("stated", {"A01": 16, "P24": 16})]
-)
-def test_a_plate_that_nothing_tells_is_the_smallest_usual_one_unless_it_is_stated(
-    untold: dict[str, Converted], name: str, rows: dict[str, int]
+@pytest.mark.parametrize("name", ["per-well", "per-site"])
+def test_a_plate_that_nothing_tells_is_not_guessed_from_one_well(
+    untold: dict[str, Converted], name: str
 ) -> None:
-    found = {output: wells_in(path) for output, path in untold[name].outputs.items()}
-    assert len(found) == len(rows)
-    for well, count in rows.items():
-        told = found[f"{name}_Plate1_1_{well}.nd2"]
-        assert told is not None
-        assert told[0][0] == count
+    converted = untold[name]
+    assert len(converted.outputs) == (2 if name == "per-well" else 4)
+    assert [wells_in(path) for path in converted.outputs.values()] == [None] * len(
+        converted.outputs
+    )
+    assert NO_WELL in converted.assumed
+
+
+def test_a_plate_that_nothing_tells_is_the_smallest_usual_one_of_all_its_wells(
+    untold: dict[str, Converted],
+) -> None:
+    converted = untold["whole"]
+    assert [rows_in(path) for path in converted.outputs.values()] == [16]
+    assert (
+        "the well plate is unknown; one of 384 wells is written: state it by plate.wells"
+        in converted.assumed
+    )
+
+
+@pytest.mark.parametrize("name", ["stated", "whole-and-stated"])
+def test_a_stated_plate_is_that_of_all_files(untold: dict[str, Converted], name: str) -> None:
+    converted = untold[name]
+    assert {rows_in(path) for path in converted.outputs.values()} == {32}
+    assert not any("plate" in reason for reason in converted.assumed)
+
+
+def rows_in(path: Path) -> int | None:
+    """Return the rows of the plate in a file."""
+    told = wells_in(path)
+    return None if told is None else told[0][0]
 
 
 @pytest.mark.parametrize(
