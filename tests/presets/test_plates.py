@@ -41,6 +41,9 @@ SITES: Final = {
 """How the site stands in the names of files of one site each."""
 
 
+MATRIX: Final = ("lasx-matrix", "matrix")
+MATRIX_WELLS: Final = ("H12", "A01", "C02")
+
 UNTOLD: Final = {
     "per-well": "",
     "per-site": 'file_per = "site"\n',
@@ -178,6 +181,8 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     }
     for name in watches:
         acquired_by(frames_in(folder, name), ("incell", "incell"), ("A01", "P24"))
+    watches["matrix"] = Watched(preset="lasx-matrix", further=SHORT_PAUSE)
+    acquired_by(frames_in(folder, "matrix"), MATRIX, MATRIX_WELLS)
     for number, file_per in enumerate(("plate", "well", "site"), start=1):
         further = f'file_per = "{file_per}"\n{SHORT_PAUSE}'
         watches[file_per] = Watched(preset="incucyte", further=further)
@@ -214,6 +219,18 @@ def test_a_stated_plate_is_that_of_all_files(untold: dict[str, Converted], name:
     converted = untold[name]
     assert {rows_in(path) for path in converted.outputs.values()} == {32}
     assert not any("plate" in reason for reason in converted.assumed)
+
+
+def test_a_plate_of_rows_and_columns_from_0_is_told(
+    untold: dict[str, Converted], vendor_sdk: VendorSdk, tmp_path: Path
+) -> None:
+    ((_, path),) = untold["matrix"].outputs.items()
+    tells = replace(PROGRAMS[MATRIX], positions="{well}_0_{i}", has_wells=True)
+    truth = Truth(acquired_by(tmp_path, MATRIX, MATRIX_WELLS), tells)
+    check(truth, path, vendor_sdk)
+    found = wells_in(path)
+    assert found is not None
+    assert {well.name for well in found[1].values()} == {"A01", "C02", "H12"}
 
 
 def rows_in(path: Path) -> int | None:
