@@ -60,17 +60,22 @@ class WellConfig(Strict):
     ----------
     fields : list of str
         One field with a name like ``B02``, or with a running number; or the fields of row and
-        column, which are letters or numbers from 1.
+        column, which are letters or numbers.
     columns : int, optional
-        Columns of the plate, by which running numbers from 1 are a row and a column.
+        Columns of the plate, by which running numbers are a row and a column.
+    first : {0, 1}
+        Number of the first row and column, or of the first well.
     """
 
     fields: Annotated[list[Text], Field(min_length=1, max_length=2)]
     columns: Count | None = None
+    first: Literal[0, 1] = 1
 
 
 class PlateConfig(Strict):
-    """The well plate; left out, it is that of the sidecar, or the smallest that has the wells.
+    """The well plate; left out, it is that of the sidecar, or the smallest of a file's wells.
+
+    A file of one well or site has none then, unless the sidecar lists the wells of the run.
 
     Attributes
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.convert.stated import StatedMetadata
 from nd2watch.experiment import AXES, WELL_FIELD, Calibration, plate_for
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nd2watch.nd2 import Channel
     from nd2watch.sidecars import Sidecar
     from nd2watch.sources import ChannelInfo
+
+_TO_STATE: Final = "state it by plate.wells"
 
 
 def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
@@ -37,17 +39,18 @@ def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
     told, layout = sequence.told, sequence.layout
     times, positions, _, _ = part.grid.labels
     wells = _wells(sequence, positions)
+    plate, assumed = _plate(sequence, wells)
     return StatedMetadata(
         calibration=_calibration(layout.calibration, told),
         channels=_channels(sequence, part.channels),
         channel_info=_channel_infos(sequence, part),
         optics=Optics(**asdict(told.optics)),
         told_start=told.started or layout.times.started(times),
-        well_plate=_plate(sequence, wells) if wells else None,
-        wells=wells,
+        well_plate=plate,
+        wells=wells if plate is not None else (),
         label_times_ms=layout.times.times_ms(times),
         have_one_start=bool(told.frames),
-        notes=part.notes,
+        notes=(*part.notes, *assumed),
     )
 
 
@@ -88,13 +91,27 @@ def _wells(sequence: ImageSequence, positions: Sequence[str]) -> tuple[Well, ...
     return tuple(map(Well.parse, names))
 
 
-def _plate(sequence: ImageSequence, wells: Sequence[Well]) -> WellPlate:
-    """Return the plate: the stated one, that of the sidecars, or the smallest usual one."""
-    stated, told = sequence.layout.plate, sequence.told
-    if stated is None and told.plate_rows is not None and told.plate_columns is not None:
+def _plate(
+    sequence: ImageSequence, wells: Sequence[Well]
+) -> tuple[WellPlate | None, tuple[str, ...]]:
+    """Return the plate: the stated one, or that of the sidecars; and what had to be assumed of it.
+
+    Where neither tells it, it is the smallest usual one that has all wells that were visited. One
+    well does not show these: of one plate, A01 would be on 96 wells, and P24 on 384.
+    """
+    layout, told = sequence.layout, sequence.told
+    if not wells:
+        return None, ()
+    plate, assumed = layout.plate, ""
+    if plate is None and told.plate_rows is not None and told.plate_columns is not None:
         name = told.plate_name or f"{told.plate_rows * told.plate_columns} Well Plate"
-        stated = WellPlate(name=name, rows=told.plate_rows, columns=told.plate_columns)
-    plate = stated or plate_for(wells)
+        plate = WellPlate(name=name, rows=told.plate_rows, columns=told.plate_columns)
+    if plate is None and layout.file_per != "plate" and not told.wells:
+        return None, (f"the well plate is unknown; no well is written: {_TO_STATE}",)
+    if plate is None:
+        plate = plate_for([*wells, *map(Well.parse, told.wells)])
+        count = plate.rows * plate.columns
+        assumed = f"the well plate is unknown; one of {count} wells is written: {_TO_STATE}"
     for well in wells:
         plate.check(well, f"a position of sequence {sequence.title}")
-    return plate
+    return plate, (assumed,) if assumed else ()

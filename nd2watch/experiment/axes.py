@@ -21,6 +21,8 @@ Coordinate = tuple[str, str, str, str]
 """Labels on the axes t, p, z, c; the empty label on an axis that the name does not have."""
 
 _NUMBER_PARTS: Final = re.compile(r"(\d+)")
+_WELL: Final = re.compile(r"([A-Z]{1,2})\d{1,2}(?![0-9A-Za-z])")
+"""A well at the start of the label of a position, like ``B02``, ``AF48_3`` or ``A1-Site_0``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +69,15 @@ def natural_key(label: str) -> tuple[tuple[int, int, str], ...]:
 def ordered_labels(seen: Iterable[str], expected: Sequence[str] = ()) -> tuple[str, ...]:
     """Return labels in their order on an axis.
 
-    Labels that are numbers are ranked, whatever their base, padding or gaps. Where the axis is
-    expected to have certain labels and the files show only these, they count, in their order.
+    Labels that are numbers are ranked, whatever their base, padding or gaps. Where all begin with
+    a well, wells go row by row: row Z of a large plate precedes row AA. Where the axis is expected
+    to have certain labels and the files show only these, they count, in their order.
     """
     labels = set(seen)
     if expected and labels <= set(expected):
         return tuple(expected)
-    return tuple(sorted(labels, key=natural_key))
+    wells = {label: found for label in labels if (found := _WELL.match(label))}
+    ordered = sorted(labels, key=natural_key)
+    if len(wells) == len(labels):  # else letters are those of words, as in Cy5 and DAPI
+        ordered.sort(key=lambda label: len(wells[label][1]))
+    return tuple(ordered)

@@ -30,7 +30,9 @@ class WellNames:
     fields : tuple of str
         A field with a name like ``B02`` or with a running number, or the fields of row and column.
     columns : int, optional
-        Columns of the plate, by which a running number from 1 is a row and a column.
+        Columns of the plate, by which a running number is a row and a column.
+    first : {0, 1}
+        Number of the first row, the first column, or the first well.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class WellNames:
 
     fields: tuple[str, ...] = (WELL_FIELD,)
     columns: int | None = None
+    first: int = 1
 
     def __post_init__(self) -> None:
         if len(self.fields) not in (1, 2):
@@ -56,7 +59,7 @@ class WellNames:
         texts = [fields[name] for name in self.fields if fields.get(name)]
         if len(texts) < len(self.fields):
             return None
-        return _name(tuple(texts), self.columns)
+        return _name(tuple(texts), self.columns, self.first)
 
 
 def plate_for(wells: Iterable[Well]) -> WellPlate:
@@ -72,24 +75,41 @@ def plate_for(wells: Iterable[Well]) -> WellPlate:
 
 
 @lru_cache(maxsize=_MOST_NAMES)
-def _name(texts: tuple[str, ...], columns: int | None) -> str:
+def _name(texts: tuple[str, ...], columns: int | None, first: int) -> str:
     """Return the name of a well, which the names of all its frames tell in the same way."""
     try:
-        return (_numbered(texts[0], columns) if len(texts) == 1 else _placed(*texts)).name
+        if len(texts) == 1:
+            return _numbered(texts[0], columns, first).name
+        row, column = texts
+        return _placed(row, column, first).name
     except FormatError as error:
         raise LayoutError(str(error)) from error
 
 
-def _numbered(text: str, columns: int | None) -> Well:
-    """Return the well of a name, or of a running number from 1."""
+def _numbered(text: str, columns: int | None, first: int) -> Well:
+    """Return the well of a name, or of a running number."""
     if not text.isdecimal() or columns is None:
         return Well.parse(text)
-    row, column = divmod(int(text) - 1, columns)
+    row, column = divmod(_index("well", text, first), columns)
     return Well(row=row, column=column)
 
 
-def _placed(row: str, column: str) -> Well:
-    """Return the well in a row, of letters or a number from 1, and a column from 1."""
-    if row.isdecimal() and column.isdecimal():
-        return Well(row=int(row) - 1, column=int(column) - 1)
-    return Well.parse(f"{row}{column}")
+def _placed(row: str, column: str, first: int) -> Well:
+    """Return the well in a row, of letters or a number, and a column."""
+    if not column.isdecimal():
+        return Well.parse(f"{row}{column}")
+    index = _index("column", column, first)
+    if row.isdecimal():
+        return Well(row=_index("row", row, first), column=index)
+    return Well.parse(f"{row}{index + 1}")
+
+
+def _index(what: str, number: str, first: int) -> int:
+    """Return a number of names, counted from 0."""
+    index = int(number) - first
+    if index < 0:
+        raise LayoutError(
+            f"{what} {number} is none, as they count from {first}; if the first one has the"
+            " number 0, say first = 0 in the table well"
+        )
+    return index

@@ -48,6 +48,8 @@ class FramePlan:
         Text of further fields.
     c_is_name : bool
         Names write a channel's name instead of its number.
+    first_well : int
+        Number of the first row and column, and of the first well.
     stage : Stage
         The stage.
     seed : int
@@ -62,6 +64,7 @@ class FramePlan:
     labels: Mapping[Axis, list[str]]
     texts: Mapping[str, str]
     c_is_name: bool
+    first_well: int
     stage: Stage
     seed: int
 
@@ -177,15 +180,16 @@ class FramePlan:
         return fields | self._well_fields(well)
 
     def _well_fields(self, well: Well | None) -> dict[str, FieldText]:
-        """Return the fields of a well; its running number is 1 without a plate."""
+        """Return the fields of a well; its running number is the first without a plate."""
+        first = self.first_well
         if well is None:
-            return {"number": numbered(1)}
+            return {"number": numbered(first)}
         letters = well.compact_name.rstrip("0123456789")
         return {
             "well": FieldText(well.name),
-            "row": FieldText(letters, well.row + 1),
-            "col": numbered(well.column + 1),
-            "number": numbered(well.row * self.stage.plate.columns + well.column + 1),
+            "row": FieldText(letters, well.row + first),
+            "col": numbered(well.column + first),
+            "number": numbered(well.row * self.stage.plate.columns + well.column + first),
         }
 
     def _label(self, axis: Axis, index: int, name: str = "") -> FieldText:

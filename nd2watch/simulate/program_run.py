@@ -157,6 +157,7 @@ def plan_run(preset: PresetConfig, request: RunRequest) -> ProgramRun:
         labels=simulated.labels,
         texts={**simulated.texts, "name": run.name},
         c_is_name=preset.channel_name == "c",
+        first_well=1 if preset.well is None else preset.well.first,
         stage=Stage(
             plate=plate,
             sites=request.sites,

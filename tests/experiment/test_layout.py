@@ -10,6 +10,7 @@ import pytest
 from nd2watch.errors import LayoutError
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern, compile_regex
 from nd2watch.experiment.axes import natural_key, ordered_labels, plain_label
+from nd2watch.nd2 import Well, WellPlate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,12 +211,38 @@ def test_a_physical_size_that_is_not_above_0_is_refused(name: str, value: float)
         pytest.param(["DAPI", "TRITC"], CHANNELS.labels, ("TRITC", "DAPI"), id="all listed"),
         pytest.param(["2", "1"], CHANNELS.labels, ("1", "2"), id="numbers instead of listed names"),
         pytest.param(["2", "1"], [], ("1", "2"), id="nothing expected"),
+        pytest.param(
+            ["AA1-Site_0", "B1-Site_0", "B1-Site_10", "B1-Site_9"],
+            [],
+            ("B1-Site_0", "B1-Site_9", "B1-Site_10", "AA1-Site_0"),
+            id="wells at the start of names",
+        ),
+        pytest.param(["DAPI", "CY5", "C1"], [], ("C1", "CY5", "DAPI"), id="some no wells"),
     ],
 )
 def test_labels_are_put_in_order(
     seen: list[str], labels: Sequence[str], expected: tuple[str, ...]
 ) -> None:
     assert ordered_labels(seen, labels) == expected
+
+
+@pytest.mark.parametrize("form", ["{}", "{}_1"], ids=["wells", "with sites"])
+@pytest.mark.parametrize("count", [96, 384, 1536])
+def test_wells_go_row_by_row_on_every_plate(count: int, form: str) -> None:
+    plate = WellPlate.standard(count)
+    wells = [
+        Well(row=row, column=column).name
+        for row in range(plate.rows)
+        for column in range(plate.columns)
+    ]
+    assert len(wells) == count
+    labels = [form.format(well) for well in wells]
+    assert ordered_labels(reversed(labels)) == tuple(labels)
+
+
+def test_sites_are_ranked_within_their_wells() -> None:
+    in_order = ("A01_2", "A01_10", "B01_1", "Z01_1", "AA01_1", "AA01_2", "AF48_1")
+    assert ordered_labels(sorted(in_order)) == in_order
 
 
 @pytest.mark.parametrize(

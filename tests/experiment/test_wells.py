@@ -64,6 +64,36 @@ def test_a_running_number_goes_row_by_row(number: str, columns: int, expected: s
 
 
 @pytest.mark.parametrize(
+    ("row", "column", "expected"),
+    [("0", "0", "A01"), ("00", "11", "A12"), ("7", "0", "H01"), ("B", "2", "B03")],
+)
+def test_rows_and_columns_may_count_from_0(row: str, column: str, expected: str) -> None:
+    names = WellNames(fields=("row", "col"), first=0)
+    assert names.name({"row": row, "col": column}) == expected
+
+
+@pytest.mark.parametrize(("number", "expected"), [("0", "A01"), ("12", "B01"), ("095", "H12")])
+def test_a_running_number_may_count_from_0(number: str, expected: str) -> None:
+    names = WellNames(fields=("pos",), columns=12, first=0)
+    assert names.name({"pos": number}) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "what"),
+    [
+        (PLACED, {"row": "0", "col": "1"}, "row 0"),
+        (PLACED, {"row": "1", "col": "00"}, "column 00"),
+        (WellNames(columns=12), {"well": "0"}, "well 0"),
+    ],
+)
+def test_a_number_below_the_first_tells_how_to_count_from_0(
+    names: WellNames, fields: dict[str, str], what: str
+) -> None:
+    with pytest.raises(LayoutError, match=f"^{what} is none, .* count from 1; .* first = 0"):
+        names.name(fields)
+
+
+@pytest.mark.parametrize(
     "fields", [{}, {"well": ""}, {"row": "B"}, {"row": "B", "col": ""}, {"col": "2"}]
 )
 def test_a_name_without_a_well_tells_none(fields: dict[str, str]) -> None:

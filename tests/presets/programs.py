@@ -31,6 +31,8 @@ class Tells:
         Name of a position, with ``{n}`` from 1, ``{i}`` from 0, ``{well}`` and its ``{number}``.
     has_wells : bool
         Wells are told.
+    has_plate : bool
+        The plate is told, too.
     times : {"nothing", "each point", "each frame"}
         Whether it is told when time points, or single frames, were taken.
     start_ms : float, optional
@@ -52,6 +54,7 @@ class Tells:
     axes: str = "tpzc"
     positions: str = "{n}"
     has_wells: bool = False
+    has_plate: bool = True
     times: Literal["nothing", "each point", "each frame"] = "nothing"
     start_ms: float | None = None
     stage_um: float | None = None
@@ -106,6 +109,7 @@ _INCUCYTE: Final = Tells(
     channels={"green": 1, "phase": 0},
     axes="tpc",
     has_wells=True,
+    has_plate=False,
     times="each point",
 )
 
@@ -121,7 +125,10 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("generic", "tokens"): Tells(output="{folder}_run.nd2", channels=FROM_1),
     ("imagexpress", "export"): _IMAGEXPRESS,
     ("imagexpress", "database"): replace(
-        _IMAGEXPRESS, output="{folder}_9987_2026-03-02_1697_9987_{well}.nd2", has_plan=False
+        _IMAGEXPRESS,
+        output="{folder}_9987_2026-03-02_1697_9987_{well}.nd2",
+        has_plan=False,
+        has_plate=False,
     ),
     ("imagexpress-hcsai", "hcsai"): Tells(
         output="{folder}_screen_2026-03-02_experiment_screen_{well}.nd2",
@@ -135,7 +142,7 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         | {"objective_name", "magnification", "excitation_nm", "emission_nm", "exposure_ms"},
     ),
     ("incell", "incell"): Tells(
-        output="{folder}_Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True
+        output="{folder}_Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True, has_plate=False
     ),
     ("incucyte", "channel in name"): replace(_INCUCYTE, output="VID7_{well}.nd2", name="VID7"),
     ("incucyte", "export"): _INCUCYTE,
@@ -200,7 +207,11 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         output="{folder}_mouse_00001.nd2", axes="t", channels=ONE, points={"t": 23}
     ),
     ("scanr", "data"): Tells(
-        output="{folder}_run_{well}.nd2", channels=BY_NAME, positions="{number}_{n}", has_wells=True
+        output="{folder}_run_{well}.nd2",
+        channels=BY_NAME,
+        positions="{number}_{n}",
+        has_wells=True,
+        has_plate=False,
     ),
     ("thorimage", "thorimage"): Tells(
         output="{folder}_Experiment_001.nd2",

@@ -142,6 +142,7 @@ def test_what_a_program_does_not_tell_is_said_to_be_assumed(outcome: Outcome) ->
         "the pixel size is unknown": "pixel_size_um" not in tells.facts,
         "the Z step is unknown": "z" in tells.axes and "z_step_um" not in tells.facts,
         "stage positions are unknown": "p" in tells.axes and tells.stage_um is None,
+        "the well plate is unknown": tells.has_wells and not tells.has_plate,
         "the times of the acquisition are unknown": not knows_times,
         "the start of the acquisition is unknown": knows_times and tells.start_ms is None,
     }

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from nd2watch.simulate import ProgramRun
     from tests.oracles import VendorSdk
 
-PLATES: Final = {96: ("H12", "B02", "C11"), 384: ("P22", "A01", "J13")}
+PLATES: Final = {
+    96: ("H12", "B02", "C11"),
+    384: ("P22", "A01", "J13"),
+    1536: ("AF40", "AA01", "A01", "Z01", "B01"),
+}
 """Wells that are visited on each plate: few, far apart, and told in no order."""
 
 SITES: Final = {
@@ -35,6 +39,21 @@ SITES: Final = {
     ("operetta", "phenix"): "{n:02}",
 }
 """How the site stands in the names of files of one site each."""
+
+
+MATRIX: Final = ("lasx-matrix", "matrix")
+MATRIX_WELLS: Final = ("H12", "A01", "C02")
+
+UNTOLD: Final = {
+    "per-well": "",
+    "per-site": 'file_per = "site"\n',
+    "whole": 'file_per = "plate"\n',
+    "stated": "plate.wells = 1536\n",
+    "whole-and-stated": 'file_per = "plate"\nplate.wells = 1536\n',
+}
+"""Plates of a program that tells only wells, and what is said of them."""
+
+NO_WELL: Final = "the well plate is unknown; no well is written: state it by plate.wells"
 
 
 class Case(NamedTuple):
@@ -55,6 +74,7 @@ CASES: Final = [
     for program in SITES
     for plate in PLATES
     for file_per in ("plate", "well", "site")
+    if plate < 1536 or file_per == "plate"
 ]
 
 
@@ -134,9 +154,21 @@ def truths_of(case: Case, acquired: ProgramRun) -> list[tuple[str, Truth]]:
     ]
 
 
-def test_positions_of_a_plate_are_in_the_order_of_its_wells(outcomes: dict[Case, Outcome]) -> None:
-    ((_, truth),) = truths_of(CASES[0], outcomes[CASES[0]].acquired)
-    assert truth.places == [(well, site) for well in ("B02", "C11", "H12") for site in (0, 1)]
+@pytest.mark.parametrize(
+    ("plate", "wells"),
+    [
+        (96, ("B02", "C11", "H12")),
+        (384, ("A01", "J13", "P22")),
+        (1536, ("A01", "B01", "Z01", "AA01", "AF40")),
+    ],
+)
+def test_positions_of_a_plate_are_in_the_order_of_its_wells(
+    outcomes: dict[Case, Outcome], plate: int, wells: tuple[str, ...]
+) -> None:
+    for program in SITES:
+        case = Case(program, plate, "plate")
+        ((_, truth),) = truths_of(case, outcomes[case].acquired)
+        assert truth.places == [(well, site) for well in wells for site in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +176,13 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     """Plates of programs that tell nothing but names."""
     folder = tmp_path_factory.mktemp("untold")
     watches = {
-        "guessed": Watched(preset="incell", further=SHORT_PAUSE),
-        "stated": Watched(preset="incell", further=f"plate.wells = 384\n{SHORT_PAUSE}"),
+        name: Watched(preset="incell", further=f"{further}{SHORT_PAUSE}")
+        for name, further in UNTOLD.items()
     }
     for name in watches:
         acquired_by(frames_in(folder, name), ("incell", "incell"), ("A01", "P24"))
+    watches["matrix"] = Watched(preset="lasx-matrix", further=SHORT_PAUSE)
+    acquired_by(frames_in(folder, "matrix"), MATRIX, MATRIX_WELLS)
     for number, file_per in enumerate(("plate", "well", "site"), start=1):
         further = f'file_per = "{file_per}"\n{SHORT_PAUSE}'
         watches[file_per] = Watched(preset="incucyte", further=further)
@@ -157,18 +191,52 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Converted]:
     return convert_all(folder, watches)
 
 
-@pytest.mark.parametrize(
-    ("name", "rows"), [("guessed", {"A01": 8, "P24": 16}), ("stated", {"A01": 16, "P24": 16})]
-)
-def test_a_plate_that_nothing_tells_is_the_smallest_usual_one_unless_it_is_stated(
-    untold: dict[str, Converted], name: str, rows: dict[str, int]
+@pytest.mark.parametrize("name", ["per-well", "per-site"])
+def test_a_plate_that_nothing_tells_is_not_guessed_from_one_well(
+    untold: dict[str, Converted], name: str
 ) -> None:
-    found = {output: wells_in(path) for output, path in untold[name].outputs.items()}
-    assert len(found) == len(rows)
-    for well, count in rows.items():
-        told = found[f"{name}_Plate1_1_{well}.nd2"]
-        assert told is not None
-        assert told[0][0] == count
+    converted = untold[name]
+    assert len(converted.outputs) == (2 if name == "per-well" else 4)
+    assert [wells_in(path) for path in converted.outputs.values()] == [None] * len(
+        converted.outputs
+    )
+    assert NO_WELL in converted.assumed
+
+
+def test_a_plate_that_nothing_tells_is_the_smallest_usual_one_of_all_its_wells(
+    untold: dict[str, Converted],
+) -> None:
+    converted = untold["whole"]
+    assert [rows_in(path) for path in converted.outputs.values()] == [16]
+    assert (
+        "the well plate is unknown; one of 384 wells is written: state it by plate.wells"
+        in converted.assumed
+    )
+
+
+@pytest.mark.parametrize("name", ["stated", "whole-and-stated"])
+def test_a_stated_plate_is_that_of_all_files(untold: dict[str, Converted], name: str) -> None:
+    converted = untold[name]
+    assert {rows_in(path) for path in converted.outputs.values()} == {32}
+    assert not any("plate" in reason for reason in converted.assumed)
+
+
+def test_a_plate_of_rows_and_columns_from_0_is_told(
+    untold: dict[str, Converted], vendor_sdk: VendorSdk, tmp_path: Path
+) -> None:
+    ((_, path),) = untold["matrix"].outputs.items()
+    tells = replace(PROGRAMS[MATRIX], positions="{well}_0_{i}", has_wells=True)
+    truth = Truth(acquired_by(tmp_path, MATRIX, MATRIX_WELLS), tells)
+    check(truth, path, vendor_sdk)
+    found = wells_in(path)
+    assert found is not None
+    assert {well.name for well in found[1].values()} == {"A01", "C02", "H12"}
+
+
+def rows_in(path: Path) -> int | None:
+    """Return the rows of the plate in a file."""
+    told = wells_in(path)
+    return None if told is None else told[0][0]
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     watched = folder / "in" / "scope"
     watched.mkdir(parents=True)
-    pause = "[watch.complete]\nquiet_s = 1.0\n"
-    config = write_config(folder, {"scope": Watched(preset="imagexpress", further=pause)})
+    further = "plate.wells = 96\n[watch.complete]\nquiet_s = 1.0\n"
+    config = write_config(folder, {"scope": Watched(preset="imagexpress", further=further)})
     with ServiceProcess(config) as service:
         service.wait_for("started")
         shutil.copytree(SAMPLE, watched, dirs_exist_ok=True)

@@ -196,7 +196,7 @@ class Truth:
 
     def wells(self) -> tuple[tuple[int, int], dict[int, Well]] | None:
         """Return the size of the plate and the well of each frame; None without a plate."""
-        if not self.run.wells:
+        if not self.run.wells or not self.tells.has_plate:
             return None
         points = sorted(self.frames)
         wells = {n: Well.parse(self.places[point.p][0]) for n, point in enumerate(points)}
