@@ -18,6 +18,7 @@ WATCH: Final[dict[str, Any]] = {
     "observing": True,
     "events_lost": 0,
     "ended": False,
+    "fault": "",
     "unavailable": None,
     "stalled": None,
     "sequences": {},
@@ -124,7 +125,9 @@ def test_what_is_unusual_of_a_service_is_told(change: dict[str, Any], line: str)
             {"mode": "events", "scanned_s_ago": 3.0},
             "  watched by  events and scans every 30 s, last 3 s ago",
         ),
-        ({"events_lost": 2}, "  events lost 2 times; all files were looked at each time"),
+        ({"events_lost": 2}, "  events lost 2 times; all files were looked at then"),
+        ({"events_lost": 1}, "  events lost once; all files were looked at then"),
+        ({"fault": "ValueError: x"}, "  fault       ValueError: x; it is begun anew each minute"),
         ({"ended": True}, STOPPED),
         ({"observing": False}, STOPPED),
         (

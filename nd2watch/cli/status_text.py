@@ -81,7 +81,10 @@ def _watch_lines(watch: Mapping[str, Any], now: float) -> Iterator[str]:
     yield f"{watch['name']}: {watch['folder']}"
     yield from _row("watched by", f"{how}scans every {span(watch['scan_interval_s'])}, {looked}")
     if lost := watch["events_lost"]:
-        yield from _row("events lost", f"{lost} times; all files were looked at each time")
+        often = f"{lost} times" if lost > 1 else "once"
+        yield from _row("events lost", f"{often}; all files were looked at then")
+    if watch["fault"]:
+        yield from _row("fault", f"{watch['fault']}; it is begun anew each minute")
     if watch["ended"] or not watch["observing"]:
         yield from _row("stopped", "changes are not noticed any more; restart the service")
     for state in ("unavailable", "stalled"):

@@ -13,7 +13,7 @@ from nd2watch.experiment.axes import (
     plain_label,
 )
 from nd2watch.experiment.companions import Companions, SidecarNames
-from nd2watch.experiment.completeness import describe
+from nd2watch.experiment.completeness import MOST_MISSING, describe
 from nd2watch.experiment.grid import FrameGrid, join_files
 from nd2watch.experiment.layout import (
     TEMPORARY_NAMES,
@@ -39,6 +39,7 @@ from nd2watch.experiment.wells import WELL_FIELD, WellNames, plate_for
 __all__ = [
     "AXES",
     "FOLDER_FIELD",
+    "MOST_MISSING",
     "TEMPORARY_NAMES",
     "WELL_FIELD",
     "AxisSize",

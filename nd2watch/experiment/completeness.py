@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nd2watch.experiment.sequence import ImageSequence
     from nd2watch.sources import FrameFile
 
-_MOST_LISTED: Final = 10_000
+MOST_MISSING: Final = 10_000
 _INSIDE: Final = ("t", "z", "c")
 
 
@@ -72,7 +72,7 @@ def missing_lines(sequence: ImageSequence) -> list[str]:
         unseen["p"] = (count, count + sequence.seen("p"))
     lines = [f"{count} of {size} values of {axis}" for axis, (count, size) in unseen.items()]
     places = _missing(sequence, labels)
-    lines += [describe(place) for place in itertools.islice(places, _MOST_LISTED)]
+    lines += [describe(place) for place in itertools.islice(places, MOST_MISSING)]
     more = ["and more"] if next(places, None) is not None else []
     return lines + more + short
 

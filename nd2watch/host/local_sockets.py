@@ -40,6 +40,11 @@ class Peer:
     user: int
     groups: frozenset[int] | None
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is the user of this process, or the administrator."""
+        return self.user in (0, os.geteuid())
+
 
 def listen_at(path: Path, mode: int) -> socket.socket:
     """Listen at a Unix socket, in place of one that nobody listens at any more.

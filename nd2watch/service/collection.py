@@ -74,6 +74,8 @@ class Collection:
     ended_at : float, optional
         Since when nothing more is expected by rules of time, markers or the like, monotonic
         seconds; None while more may come.
+    waits_for_turn : bool
+        It can be converted, and others of its folder are being converted.
     is_followed : bool
         The next sequence was started after its last frame.
     first_ns, last_ns : int
@@ -115,6 +117,7 @@ class Collection:
     is_awaited: bool = False
     refused: tuple[str, ...] = ()
     ended_at: float | None = None
+    waits_for_turn: bool = False
     is_followed: bool = False
     first_ns: int = 0
     last_ns: int = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import os
 import secrets
 import selectors
 import socket
@@ -185,7 +184,7 @@ class Control:
 
     def _may_ask(self, peer: host.Peer) -> bool:
         """Return whether the service listens to somebody."""
-        if peer.user in (0, os.geteuid()):
+        if peer.is_trusted:
             return True
         # Where its groups are not known, the permissions of the socket have let it in.
         return self._group is not None and (peer.groups is None or self._group in peer.groups)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
+from nd2watch.experiment import MOST_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +114,7 @@ class Readiness:
             self._note_awaited(collection)
             extent = self._extent_of(collection, now)
             if extent is None:
-                collection.ended_at = None
+                collection.ended_at, collection.waits_for_turn = None, False
             elif self._completion.is_certain(collection, now) or self._is_seen(collection, look):
                 yield collection, extent
 
@@ -214,8 +215,11 @@ class Readiness:
         """Log what one sequence lacks."""
         sequence = collection.sequence
         missing = sequence.missing()
+        lacking = len(missing)
+        if lacking > MOST_MISSING:  # not all are listed
+            lacking = max(sequence.expected - len(sequence), lacking)
         further = {
-            "more_missing": max(len(missing) - _SHOWN_MISSING, 0),
+            "more_missing": max(lacking - _SHOWN_MISSING, 0),
             "conflicts": sorted(collection.rivals)[:_SHOWN_MISSING],
             "refused": list(collection.refused[:_SHOWN_MISSING]),
             "surplus": sequence.surplus(),

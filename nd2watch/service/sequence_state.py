@@ -26,6 +26,8 @@ def reason_of(collection: Collection) -> str:
     """Return why a sequence is in its state, or what a person should know of it."""
     if collection.reason or collection.state == "queued":
         return collection.reason
+    if collection.waits_for_turn and collection.state == "collecting":
+        return "it can be converted, and waits for its turn"
     if collection.refused and not collection.is_settled and collection.sequence.is_complete:
         return f"{len(collection.refused)} of its files could not be used"
     late = len(collection.late) if collection.state == "published" else 0

@@ -312,8 +312,9 @@ class WatchThread:
     def _submit(self) -> None:
         """Hand over sequences that have come to their end, few at a time: folders take turns."""
         for collection, extent in self.intake.ready():
-            if self._stopping.is_set() or self._running >= self._service.conversions:
-                return
+            collection.waits_for_turn = self._running >= self._service.conversions
+            if self._stopping.is_set() or collection.waits_for_turn:
+                continue
             now = self._clock.monotonic()
             if self._dispatcher.submit(self.intake.watch, collection, extent, now, self._done):
                 self._running += 1

@@ -390,8 +390,9 @@ class TestJournalThatCannotBeWritten:
 class Watching:
     """A folder that is followed on a thread; what would be converted is only noted."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    def __init__(self, folder: Path, journal: Journal, conversions: int = 0) -> None:
         (folder / "config.toml").write_text(CONFIG)
+        self.conversions = conversions
         self.folder = folder / "in" / "a"
         self.folder.mkdir(parents=True)
         settings = load_settings(folder / "config.toml")
@@ -399,7 +400,7 @@ class Watching:
         self.capture = LogCapture()
         self.thread = WatchThread(
             settings.watches[0],
-            settings.service,
+            settings.service.model_copy(update={"conversions": conversions or 2}),
             cast("Dispatcher", self),
             journal,
             SystemClock(),
@@ -409,7 +410,9 @@ class Watching:
 
     def submit(self, _watch: object, collection: Collection, *_: object) -> bool:
         self.submitted.append(collection)
-        return False
+        if self.conversions:
+            collection.state = "queued"
+        return bool(self.conversions)
 
     @property
     def taken(self) -> int:
@@ -590,3 +593,14 @@ def test_a_thread_that_was_not_waited_for_records_nothing(folder: Path, journal:
     run.memory.end()
     run.turn()
     assert journal.sequences() == []
+
+
+def test_a_sequence_that_waits_for_its_turn_says_so(tmp_path: Path, journal: Journal) -> None:
+    with Watching(tmp_path, journal, conversions=1) as watching:
+        for name in ("x", "y"):
+            write(watching.folder.with_name(name), WHAT)
+        watching.thread.scan()
+        told = "it can be converted, and waits for its turn"
+        until(lambda: [r.reason for r in journal.sequences()].count(told) == 1, "one that waits")
+        (converting,) = watching.submitted
+        assert converting.state == "queued"
