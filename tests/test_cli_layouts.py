@@ -271,6 +271,20 @@ class TestPlan:
             "    complete when the file {run}.done is there, or no frame came for 300 s",
         ]
 
+    def test_says_what_to_state_where_one_plane_of_a_channel_was_seen(
+        self, config: str, printed: Printed
+    ) -> None:
+        text = Path(config).read_text().replace("_t{t}_c{c}", "_z{t}_c{c}")
+        text = text.replace("{t}", "{z}").replace("t = 3, c = 1", "z = 2, c = 2")
+        Path(config).write_text(text)
+        self.write("a_z1_cGFP", "a_z2_cGFP", "a_z1_cDIC")
+        assert main(["plan", "-c", config]) == 0
+        assert printed()[2:4] == [
+            "    missing: z=2 c=DIC",
+            "    of channel DIC only one plane was seen; if there are no more, say z = 1 with its"
+            " name in c of the table axes",
+        ]
+
     def test_the_status_tells_that_a_person_is_needed(self, config: str, printed: Printed) -> None:
         self.write("a_t1_c1", "a_t2_c1", "a_t4_c1", "a_t3_c1")
         Path("in/b_t1_c1.tif").write_text("no image")

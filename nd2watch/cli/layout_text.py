@@ -197,6 +197,8 @@ def _waiting_lines(sequence: SequenceOverview, watch: WatchOverview) -> Iterator
         yield f"    missing: {line}"
     if len(sequence.missing) > _LISTED:
         yield f"    missing: {len(sequence.missing) - _LISTED} more"
+    if sequence.hint:
+        yield f"    {sequence.hint}"
     rules = [rule for rule in sequence.waits_for if rule != "counts" or sequence.is_sized]
     if sequence.missing:
         if watch.action != "hold":

@@ -32,6 +32,7 @@ from nd2watch.experiment.pattern import (
     compile_regex,
 )
 from nd2watch.experiment.sequence import ImageSequence
+from nd2watch.experiment.single_planes import single_plane_hint
 from nd2watch.experiment.site_grid import SiteGrid
 from nd2watch.experiment.time_labels import TimeLabels
 from nd2watch.experiment.wells import WELL_FIELD, WellNames, plate_for
@@ -68,4 +69,5 @@ __all__ = [
     "plain_label",
     "plate_for",
     "safe_part",
+    "single_plane_hint",
 ]

@@ -62,11 +62,11 @@ def laid_over(below: _Info, above: _Info) -> _Info:
 
 
 def _plane_info(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> PlaneInfo:
-    """Return what sidecars tell of a frame, and where the grid of sites places it."""
+    """Return what sidecars tell of a frame, or else where the grid of sites places it."""
     told = sequence.told.frames.get(relative_path(sequence, frame)) or PlaneInfo()
-    if told.stage_um is not None or sequence.layout.site_grid is None:
+    if told.stage_um is not None:
         return told
-    place_um = _grid_place_um(sequence, place[1])
+    place_um = sequence.told.places_um.get(place[1]) or _grid_place_um(sequence, place[1])
     return told if place_um is None else replace(told, stage_um=(*place_um, None))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from nd2watch.errors import Nd2WatchError
+from nd2watch.experiment import single_plane_hint
 from nd2watch.service.dispatch import plan_job
 from nd2watch.service.intake import Intake
 
@@ -90,6 +91,8 @@ class SequenceOverview:
         What of it would be converted now; None while it waits.
     missing : tuple of str
         What it lacks.
+    hint : str
+        What to state if that does not exist; empty where nothing is known.
     waits_for : tuple of str
         Rules of which it waits for one, or for all where all are needed.
     refusal : str
@@ -106,6 +109,7 @@ class SequenceOverview:
     is_sized: bool
     extent: Extent | None
     missing: tuple[str, ...]
+    hint: str
     waits_for: tuple[Rule, ...]
     refusal: str
     files: tuple[PlannedFile, ...]
@@ -289,7 +293,8 @@ def _of_sequence(
         expected=sequence.expected,
         is_sized=sequence.is_sized,
         extent=None if refusal else extent,
-        missing=tuple(sequence.missing()),
+        missing=(missing := tuple(sequence.missing())),
+        hint=single_plane_hint(sequence) if missing else "",
         waits_for=() if extent is not None else tuple(waits_for(watch, collection, clock)),
         refusal=refusal,
         files=files,

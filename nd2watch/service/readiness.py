@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
-from nd2watch.experiment import MOST_MISSING
+from nd2watch.experiment import MOST_MISSING, single_plane_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -224,6 +224,7 @@ class Readiness:
             "refused": list(collection.refused[:_SHOWN_MISSING]),
             "surplus": sequence.surplus(),
             "waits_for": [] if missing else list(self._completion.rules),
+            "hint": single_plane_hint(sequence) if missing else "",
         }
         self._log.warning(
             "sequence_incomplete",

@@ -37,6 +37,8 @@ class Sidecar:
         Channels in their order, by label.
     positions : mapping from str to str
         Names of XY positions, by label.
+    places_um : mapping from str to tuple of float
+        Where the stage stood in X and Y, um, by the label of the position.
     optics : OpticsInfo
         The optics.
     pixel_size_um : float, optional
@@ -70,6 +72,7 @@ class Sidecar:
     planes: Mapping[str, int] = field(default_factory=dict)
     channels: Mapping[str, ChannelInfo] = field(default_factory=dict)
     positions: Mapping[str, str] = field(default_factory=dict)
+    places_um: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     optics: OpticsInfo = field(default_factory=OpticsInfo)
     pixel_size_um: float | None = None
     z_step_um: float | None = None

@@ -15,7 +15,7 @@ from nd2watch.sources.tiff.units import aperture_of, magnification_of
 from nd2watch.sources.values import above_zero, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
     from xml.etree.ElementTree import Element
@@ -53,6 +53,7 @@ def read(path: Path, data: bytes) -> Sidecar:
     return Sidecar(
         sizes={axis: size for axis, size in sizes.items() if size is not None},
         channels=channels,
+        places_um=_places_um(root),
         optics=OpticsInfo(
             objective_name=objective,
             magnification=above_zero(lens.get("mag")) or magnification_of(objective),
@@ -109,13 +110,47 @@ def _positions(root: Element) -> int | None:
     """Return how many tiles of all regions are visited, None where it does not tell."""
     count = 0
     for wells in root.iterfind("Sample/Wells"):
-        tiles = sum(
-            _product(each, "subRows", "subColumns")
-            for each in wells.iterfind("SubImages")
-            if each.get("isEnabled", "True").lower() == "true"
-        )
+        tiles = sum(_product(each, "subRows", "subColumns") for each in _regions(wells))
         count += _product(wells, "rows", "columns") * tiles
     return count or None
+
+
+def _regions(wells: Element) -> Iterator[Element]:
+    """Yield the regions that are switched on."""
+    for each in wells.iterfind("SubImages"):
+        if each.get("isEnabled", "True").lower() == "true":
+            yield each
+
+
+def _places_um(root: Element) -> dict[str, tuple[float, float]]:
+    """Return where the stage stood for regions of one tile, by the label of the position.
+
+    They are told in mm from the home of the stage. The order of several tiles is not known, nor
+    that of several wells: nothing is told of them. Nor is it by plans with ``subOffsetXMM``, which
+    are older: they tell a corner, with the axes the other way round.
+    """
+    groups = list(root.iterfind("Sample/Wells"))
+    regions = [region for wells in groups for region in _regions(wells)]
+    is_plain = all(_product(wells, "rows", "columns") == 1 for wells in groups) and all(
+        _product(region, "subRows", "subColumns") == 1 and region.get("subOffsetXMM") is None
+        for region in regions
+    )
+    home, found = _attributes(root, "Sample"), {}
+    for number, region in enumerate(regions if is_plain else (), start=1):
+        place = [
+            _sum_um(region.get(f"transOffset{axis}MM"), home.get(f"homeOffset{axis}", "0"))
+            for axis in "XY"
+        ]
+        if place[0] is not None and place[1] is not None:
+            found[f"{number}_1"] = (place[0], place[1])
+    return found
+
+
+def _sum_um(*lengths_mm: str | None) -> float | None:
+    """Return the sum of lengths in um; None unless all are numbers."""
+    known = [finite(length) for length in lengths_mm]
+    lengths = [length for length in known if length is not None]
+    return round(1000 * sum(lengths), 4) if len(lengths) == len(known) else None
 
 
 def _product(element: Element, *names: str) -> int:

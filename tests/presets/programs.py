@@ -39,6 +39,8 @@ class Tells:
         How exactly the clock time is told, ms; None where it is not.
     stage_um : float, optional
         How exactly stage positions are told, um; None where they are not.
+    stage_axes : str
+        Coordinates of the stage that are told.
     facts : frozenset of str
         Fields of a `View` that are told of channels and optics.
     has_plan : bool
@@ -58,6 +60,7 @@ class Tells:
     times: Literal["nothing", "each point", "each frame"] = "nothing"
     start_ms: float | None = None
     stage_um: float | None = None
+    stage_axes: str = "xyz"
     facts: frozenset[str] = frozenset()
     has_plan: bool = False
     name: str = ""
@@ -219,6 +222,8 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         positions="{n}_1",
         times="each point",
         start_ms=1.0,
+        stage_um=SIX_DIGITS_UM,
+        stage_axes="xy",
         facts=SCALE | OBJECTIVE | {"exposure_ms"},
         has_plan=True,
     ),

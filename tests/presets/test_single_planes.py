@@ -145,7 +145,12 @@ def test_a_channel_of_one_plane_that_nothing_tells_is_waited_for(
 ) -> None:
     converted = outcomes[UNTOLD, "untold"].converted
     assert converted.outputs == {}
-    assert converted.named("sequence_incomplete")[0]["missing"][0] == "t=0 p=0 z=1 c=0"
+    (event,) = converted.named("sequence_incomplete")
+    assert event["missing"][0] == "t=0 p=0 z=1 c=0"
+    assert event["hint"] == (
+        "of channel 0 only one plane was seen; if there are no more, say z = 1 with its name in c"
+        " of the table axes"
+    )
 
 
 def test_it_is_known_by_what_is_stated(

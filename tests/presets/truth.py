@@ -181,15 +181,15 @@ class Truth:
             axis: {point: self._stage_um(point, number) for point in self.frames}
             for number, axis in enumerate("xyz")
         }
-        is_told = self.tells.stage_um is not None
+        told = self.tells.stage_axes if self.tells.stage_um is not None else ""
         return {
             **{f"frame_{axis}_um": values for axis, values in stage.items()},
-            "recorded_stage_um": stage if is_told else {axis: {} for axis in "xyz"},
+            "recorded_stage_um": {a: values if a in told else {} for a, values in stage.items()},
         }
 
     def _stage_um(self, point: Point, number: int) -> float:
         """Return a coordinate of the stage; where it is not told, Z is from the home plane."""
-        if self.tells.stage_um is not None:
+        if self.tells.stage_um is not None and "xyz"[number] in self.tells.stage_axes:
             return self._taken_at(point)[0].stage_um[number]
         step_um = self.run.z_step_um if "z_step_um" in self.tells.facts else 1.0
         return (point.z - (self.z - 1) // 2) * step_um if number == 2 else 0.0

@@ -127,6 +127,46 @@ def test_regions_that_are_switched_off_are_not_visited(tmp_path: Path) -> None:
     assert told(tmp_path, text).sizes["p"] == 4
 
 
+REGIONS = (
+    '<SubImages isEnabled="True" subRows="1" subColumns="1" transOffsetXMM="1.5"'
+    ' transOffsetYMM="-0.25" />'
+    '<SubImages isEnabled="False" transOffsetXMM="9" transOffsetYMM="9" />'
+    '<SubImages transOffsetXMM="0" transOffsetYMM="0.0001" />'
+)
+
+
+def placed(tmp_path: Path, regions: str, columns: int = 1) -> dict[str, tuple[float, float]]:
+    """Return the places of regions."""
+    text = EXPERIMENT.replace(TILES, regions).replace('columns="2"', f'columns="{columns}"')
+    return dict(told(tmp_path, text).places_um)
+
+
+def test_regions_of_one_tile_have_their_place_on_the_stage(tmp_path: Path) -> None:
+    assert placed(tmp_path, REGIONS) == {"1_1": (1500.0, -250.0), "2_1": (0.0, 0.1)}
+
+
+def test_places_are_from_the_home_of_the_stage(tmp_path: Path) -> None:
+    text = EXPERIMENT.replace(TILES, REGIONS).replace('columns="2"', 'columns="1"')
+    text = text.replace('offsetXMM="0"', 'homeOffsetX="2" homeOffsetY="-1"', 1)
+    assert told(tmp_path, text).places_um["1_1"] == (3500.0, -1250.0)
+
+
+@pytest.mark.parametrize(
+    ("regions", "columns"),
+    [
+        pytest.param(TILES, 1, id="several tiles"),
+        pytest.param(REGIONS, 2, id="several wells"),
+        pytest.param(REGIONS.replace("subRows", 'subOffsetXMM="0.1" subRows'), 1, id="old form"),
+        pytest.param(REGIONS.replace("MM=", "="), 1, id="nothing told"),
+        pytest.param(REGIONS.replace('MM="', 'MM="nan'), 1, id="no numbers"),
+    ],
+)
+def test_places_of_which_the_order_is_not_known_are_not_told(
+    tmp_path: Path, regions: str, columns: int
+) -> None:
+    assert placed(tmp_path, regions, columns) == {}
+
+
 @pytest.mark.parametrize(
     ("scanner", "um"),
     [
