@@ -327,6 +327,7 @@ def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Ite
         yield from differing_names(grid)
     if timing.assumption:
         yield timing.assumption
+    yield from dict.fromkeys(note for plane in grid.planes for note in plane.file.info.notes)
     if missing := len(grid.missing):
         what = "1 plane is" if missing == 1 else f"{missing} planes are"
         yield f"{what} missing; black is written instead"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from nd2watch.experiment.layout import SequenceKey
 
 _FIELD: Final = re.compile(r"\{(\w+)(?::([^{}/\\]*))?\}")
+_PARTED_FORM: Final = re.compile(r"\{date:[^{}/\\]*[/\\]")
 _UNSAFE: Final = re.compile(r"[^\w .,+=@()#%-]")
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?")
 _WATCH: Final = "watch"
@@ -24,6 +26,9 @@ _LONGEST: Final = 200
 """Bytes of a path part: names on common file systems end at 255."""
 
 _LONGEST_ENDING: Final = 60
+_DIGEST: Final = 8
+"""Digits by which names that were cut are told apart."""
+
 _MOMENT: Final = datetime(2001, 2, 3, tzinfo=UTC)
 _NOTHING: Final = "\0"
 _GAP: Final = re.compile(rf"[_ .-]*(?:{_NOTHING}[_ .-]*)+")
@@ -41,14 +46,19 @@ class OutputName:
     template : str
         Text with ``{field}`` of the sequence key, ``{watch}``, the name of the watch, and
         ``{date}``, when the acquisition began, in local time; ``{date:%Y%m%d_%H%M}`` writes it in
-        the form of `datetime.strftime`. ``/`` makes folders. Empty for all texts of the key,
-        joined by ``_``.
+        the form of `datetime.strftime`. ``/`` makes folders, but not in such a form.
+        Empty for all texts of the key, joined by ``_``.
     """
 
     template: str = ""
 
     def __post_init__(self) -> None:
         rest = _FIELD.sub("", self.template)
+        if _PARTED_FORM.search(rest):
+            raise LayoutError(
+                f"the output name {self.template!r}: the form of a date has no / or backslash;"
+                " folders are {date:%Y}/{date:%m}"
+            )
         if "{" in rest or "}" in rest or "\\" in rest:
             raise LayoutError(
                 f"the output name {self.template!r} has a brace or backslash that is no field"
@@ -155,5 +165,13 @@ def _safe(text: str, ending: str = "") -> str:
 
 
 def _short(text: str, longest: int) -> str:
-    """Return a text cut to so many bytes."""
-    return text.encode()[:longest].decode(errors="ignore").rstrip(" .")
+    """Return a text of at most so many bytes; one that is cut in its midst ends in its digest."""
+    data = text.encode()
+    if len(data) <= longest:
+        return text.rstrip(" .")
+    digest = sha256(data).hexdigest()[:_DIGEST]
+    tail = longest // 4
+    head = longest - tail - len(digest) - len("__")
+    parts = (data[:head], data[-tail:])
+    begin, end = (part.decode(errors="ignore").strip(" .") for part in parts)
+    return f"{begin}_{end}_{digest}"

@@ -156,8 +156,8 @@ def test_a_field_of_names_that_is_called_date_is_not_lost() -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{date:%Y/%m}", "brace or backslash"),
-        ("{date:%Y\\%m}", "brace or backslash"),
+        ("{date:%Y/%m}", r"the form of a date has no / or backslash; folders are {date:%Y}/{date"),
+        ("{date:%Y\\%m}", "the form of a date has no / or backslash"),
         ("{date:{sample}}", "brace or backslash"),
         ("{sample:%Y}", "only {date} has a form"),
     ],
@@ -177,6 +177,22 @@ def test_odd_forms_of_dates_give_a_safe_path_or_are_refused(form: str) -> None:
             name.check([])
     else:
         assert_safe(path)
+
+
+def test_names_that_are_cut_keep_their_end_and_differ() -> None:
+    name = OutputName(template="{a}_{date}")
+    long = "x" * 205
+    texts = (f"{long}a", f"{long}b", f"{long}a{long}")
+    paths = [name.path((("a", text),), "scope", BEGUN) for text in texts]
+    assert len(set(paths)) == len(texts)
+    assert all(re.fullmatch(r"x+_x*[ab]?x*_2024-03-01_[0-9a-f]{8}", path.stem) for path in paths)
+    assert paths[0] == Path(f"{'x' * 140}_{'x' * 38}a_2024-03-01_{paths[0].stem[-8:]}.nd2")
+    assert len({safe_part(text) for text in texts}) == len(texts)
+
+
+def test_names_that_are_cut_are_always_the_same() -> None:
+    path = OutputName(template="{a}").path((("a", "é" * 200),), "scope")
+    assert path.name == f"{'é' * 70}_{'é' * 25}_df20b2aa.nd2"
 
 
 class TestPart:

@@ -17,6 +17,7 @@ from nd2watch.guide.survey import list_names
 from tests.guide.runs import KNOWN, PRESETS, write_small_run
 from tests.presets.once import SHORT_PAUSE
 from tests.presets.test_presets import FORMS, large_request
+from tests.sources.tiff_files import pixels, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,3 +208,24 @@ def test_every_sequence_gets_a_name_of_its_own(tmp_path: Path) -> None:
     for path in written:
         with nd2.ND2File(path) as file:
             assert file.sizes["T"] == 2
+
+
+def test_numbers_of_any_width_are_one_sequence(tmp_path: Path) -> None:
+    for number in range(1, 13):
+        write(tmp_path / f"image{number}.tif", pixels(12, 16, seed=number))
+    best = guessed(tmp_path).best
+    assert best is not None
+    assert (best.known.name, best.matched, best.sequences) == ("numbered", 12, 1)
+    assert best.axes[0].labels == tuple(map(str, range(1, 13)))
+
+
+def test_names_of_tokens_alone_are_one_sequence(tmp_path: Path) -> None:
+    for t in (1, 2):
+        for c in (1, 2):
+            write(tmp_path / f"t{t:03}_c{c}.tif", pixels(12, 16, seed=2 * t + c))
+    fits = {fit.known.name: fit for fit in guessed(tmp_path).fits}
+    assert [(axis.axis, axis.most) for axis in fits["generic"].axes if axis.most > 1] == [
+        ("t", 2),
+        ("c", 2),
+    ]
+    assert fits["generic"].sequences == 1

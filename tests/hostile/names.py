@@ -62,7 +62,7 @@ TWINS: Final = {
     "composed and decomposed": ("caf\u00e9".encode(), "cafe\u0301".encode()),
     "upper and lower case": (b"Twin", b"twin"),
     "one after cleaning": (b"x:y", b"x?y"),
-    "one after cutting": (b"z" * 250 + b"1", b"z" * 250 + b"2"),
+    "alike but at their end": (b"z" * 250 + b"1", b"z" * 250 + b"2"),
 }
 """Names that are one for some file systems, or that become one."""
 

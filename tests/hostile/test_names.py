@@ -234,12 +234,12 @@ def test_each_channel_becomes_one_file_whatever_its_name(folders: Watched) -> No
 def test_of_twins_none_hides_the_other(folders: Watched) -> None:
     made = folders.about("twins")
     assert made.pop("composed and decomposed", 0) <= 1  # it may be converted before the other comes
-    assert made == {"upper and lower case": 2, "one after cleaning": 1, "one after cutting": 1}
+    assert made == {"upper and lower case": 2, "one after cleaning": 1, "alike but at their end": 2}
     rivals = folders.named("frame_conflict") + folders.named("frame_came_late")
     (rival,) = {told["path"] for told in rivals}
     assert Path(rival).parent.name in {"caf\u00e9", "cafe\u0301"}
     failed = folders.named("conversion_failed")
-    assert {Path(event["output"]).stem for event in failed} > {"x_y", "z" * 200}
+    assert {Path(event["output"]).stem for event in failed} >= {"x_y"}
     assert all("exists and holds something else" in event["reason"] for event in failed)
 
 

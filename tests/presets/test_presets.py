@@ -117,3 +117,20 @@ def check_fields(layout: Layout, run: Run, frame: RunFrame, told: FrameName) -> 
     name = told.fields.get(layout.channel_name or "")
     if name is not None and name not in CHANNEL_LABELS:
         assert name == run.channels[frame.c].name
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"),
+    [
+        ("run_T01_DAPI - GFP.tif", True),
+        ("2024_11_21_T0012_DAPI - FITC - TRITC.tif", True),
+        ("run_T01_DAPI.tif", False),
+        ("cells - day 1_t1z1.tif", False),
+        ("cells - day 1_T01_DAPI.tif", False),
+        ("2024_T1 mice_day - 3_t1z1.tif", False),
+    ],
+)
+def test_merged_images_of_nis_elements_are_passed_over(name: str, ignored: bool) -> None:
+    layout = only_layout_of(PRESETS["nis-elements"])
+    assert layout.is_ignored(PurePosixPath(name)) is ignored
+    assert layout.matches(PurePosixPath(name)) is not ignored

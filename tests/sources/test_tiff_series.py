@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,27 +12,6 @@ from tests.sources.tiff_files import Tag, TiffBuilder, pixels, read_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SCAN_IMAGE = 0x07030301
-
-
-def scan_image(path: Path, settings: str) -> SourceInfo:
-    """Return what a file of ScanImage with settings tells."""
-    text = settings.encode() + b"\0"
-    builder = TiffBuilder(struct.pack("<4I", SCAN_IMAGE, 4, len(text), 0) + text, big=True)
-    for plane in pixels(12, 24, 32):
-        builder.page(plane, {305: (2, b"SI.VERSION_MAJOR = 2020\0")})
-    info, planes = read_planes(builder.write(path))
-    np.testing.assert_array_equal(planes.reshape(12, 24, 32), pixels(12, 24, 32))
-    return info
-
-
-def test_scan_image_has_slices_frames_and_channels(tmp_path: Path) -> None:
-    settings = "SI.hChannels.channelSave = [1 2]\nSI.hStackManager.framesPerSlice = 2"
-    assert scan_image(tmp_path / "a.tif", settings).axes == (("z", 3), ("t", 2), ("c", 2))
-    settings = "SI.hChannels.channelSave = 1\nSI.hStackManager.framesPerSlice = Inf"
-    assert scan_image(tmp_path / "b.tif", settings).axes == (("t", 12),)
-    assert scan_image(tmp_path / "c.tif", "nonsense").axes == ((PAGES, 12),)
 
 
 def fluoview(path: Path, *axes: tuple[str, int]) -> SourceInfo:

@@ -27,7 +27,7 @@ class Known:
 
     Attributes
     ----------
-    channels, positions, optics, pixel_size_um, z_step_um, z_falls, period_ms, started
+    channels, positions, optics, pixel_size_um, z_step_um, z_falls, period_ms, started, notes
         As in `SourceInfo`.
     planes : mapping from int to PlaneInfo
         What they tell of pages, by their numbers.
@@ -42,6 +42,7 @@ class Known:
     period_ms: float | None = None
     started: datetime | None = None
     planes: Mapping[int, PlaneInfo] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def filled_from(self, other: Known) -> Known:
         """Return this, with what it does not tell taken from another."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from nd2watch.sources.tiff.pages import Pages
 
 _AXES: Final = {"T": "t", "Z": "z", "C": "c", "P": "p", "R": "p", "M": "p"}
-_KINDS: Final = ("fluoview", "sis", "scanimage")
-_OWN: Final = ("lsm", "micromanager", "ome", "imagej", "stk")
+_KINDS: Final = ("fluoview", "sis")
+_OWN: Final = ("lsm", "micromanager", "ome", "scanimage", "imagej", "stk")
 _SLIDES: Final = ("svs", "qpi", "bif", "avs", "philips")
 """Slide scanners, whose first series is the slide; others are its label and the like."""
 

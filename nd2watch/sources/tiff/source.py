@@ -19,6 +19,7 @@ from nd2watch.sources.tiff.micromanager import read_micromanager
 from nd2watch.sources.tiff.ome import read_ome
 from nd2watch.sources.tiff.pages import Pages
 from nd2watch.sources.tiff.planes import Grid, Planes, grid_of_pages, planes_of
+from nd2watch.sources.tiff.scanimage import read_scanimage
 from nd2watch.sources.tiff.series import main_images_grid, series_grid
 from nd2watch.sources.tiff.stk import read_stk
 
@@ -41,6 +42,7 @@ _FLAVOURS: Final = (
     read_lsm,
     read_micromanager,
     read_ome,
+    read_scanimage,
     read_imagej,
     read_stk,
     read_metaseries,
