@@ -1,6 +1,6 @@
 """The configuration file: its keys, defaults and checks."""
 
-from nd2watch.config.base import Strict
+from nd2watch.config.base import Strict, usable_folder
 from nd2watch.config.layout import (
     AxesConfig,
     CalibrationConfig,
@@ -14,7 +14,14 @@ from nd2watch.config.layout import (
     TimesConfig,
     WellConfig,
 )
-from nd2watch.config.load import built_in_presets, faulty, layout_config, load_config, preset_of
+from nd2watch.config.load import (
+    built_in_presets,
+    faulty,
+    layout_config,
+    load_config,
+    preset_of,
+    read_toml,
+)
 from nd2watch.config.preset import PresetConfig, SimulateConfig
 from nd2watch.config.service import (
     Config,
@@ -49,4 +56,6 @@ __all__ = [
     "layout_config",
     "load_config",
     "preset_of",
+    "read_toml",
+    "usable_folder",
 ]

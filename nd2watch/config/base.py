@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def usable_folder(folder: Path) -> Path:
+    """Return a folder.
+
+    Raises
+    ------
+    ValueError
+        If none can be called so.
+    """
+    if "\0" in str(folder):
+        raise ValueError("no folder can have the character of code 0 in its name")
+    try:
+        folder.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no user to whom {folder.parts[0]} belongs") from error
+    return folder
+
+
+Folder = Annotated[Path, AfterValidator(usable_folder)]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

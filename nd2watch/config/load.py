@@ -42,12 +42,7 @@ def load_config(
         If the file cannot be read, is no TOML, or has faults; all of them are listed with the
         key they are at.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    raw = read_toml(path)
     faults: dict[Location, str] = {}
     whole = _with_presets(raw, faults)
     lines = [f"{key_of(location)}.preset: {fault}" for location, fault in faults.items()]
@@ -70,6 +65,24 @@ def load_config(
     return config.model_copy(
         update={"watch": watches, "output": output, "service": service, "retention": retention}
     )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a file holds, as far as TOML goes.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is not valid TOML: it is nested too deeply") from error
 
 
 def built_in_presets() -> dict[str, PresetConfig]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from nd2watch.config.base import Positive, Strict
+from nd2watch.config.base import Folder, Positive, Strict
 from nd2watch.config.layout import LayoutConfig
 from nd2watch.config.preset import PresetConfig
 
@@ -30,7 +29,7 @@ class WatchConfig(LayoutConfig):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-    folder: Path
+    folder: Folder
     mode: Literal["auto", "events", "scan"] = "auto"
     late: Literal["report", "convert-again"] = "report"
 
@@ -46,7 +45,7 @@ class OutputConfig(Strict):
         Space of its disk that is left free, MB; a conversion that would need it waits.
     """
 
-    folder: Path
+    folder: Folder
     reserve_mb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 100.0
 
 
@@ -65,7 +64,7 @@ class RetentionConfig(Strict):
 
     action: Literal["keep", "move", "delete"] = "keep"
     after_h: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 24.0
-    folder: Path | None = None
+    folder: Folder | None = None
 
     @model_validator(mode="after")
     def _folder_of_move(self) -> RetentionConfig:
@@ -103,7 +102,7 @@ class ServiceConfig(Strict):
     scan_interval_s: Positive = 60.0
     stalled_s: Positive = 600.0
     conversions: Annotated[int, Field(ge=1, le=64)] = 1
-    state_folder: Path | None = None
+    state_folder: Folder | None = None
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
-from nd2watch.errors import ConfigError, JournalBlocked
-from nd2watch.journal import Heartbeat, Journal
+from nd2watch.errors import ConfigError, ServiceRunning
+from nd2watch.journal import Journal
 from nd2watch.log import overheard
 from nd2watch.pending import remove_orphans
 from nd2watch.service.answers import Answers
-from nd2watch.service.claim import claim
+from nd2watch.service.claim import Claim
 from nd2watch.service.control import Control
 from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.insight import Insight, Pulse, Reload
@@ -21,6 +20,7 @@ from nd2watch.service.last_errors import LastErrors
 from nd2watch.service.notify import Notifier
 from nd2watch.service.retention import Retention
 from nd2watch.service.schedule import JobScheduler
+from nd2watch.service.signs import SignsOfLife
 from nd2watch.service.state_folder import JOURNAL, socket_folder_of
 from nd2watch.service.watch_thread import WatchThread
 from nd2watch.service.worker import run_job
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
 
 _TURN_S: Final = 1.0
 """Pause of the loop, as signals cannot interrupt a longer one everywhere."""
-
-_BEAT_S: Final = 10.0
-"""Time between signs of life in the journal, which are on the disk each time."""
-
-_STALLED_S: Final = 60.0
-"""A folder whose thread has not come round for so long is told to be stalled."""
 
 _TIDY_S: Final = 3600.0
 """Longest time between looks for frames that are to be put away."""
@@ -81,7 +75,7 @@ class Daemon:
         task: Task = run_job,
     ) -> None:
         self._load = load
-        self._settings = load()
+        self._settings = self._first_settings = load()
         self._clock = clock
         self._errors = LastErrors(clock)
         self._log = log = overheard(log, self._errors.hear)
@@ -96,10 +90,10 @@ class Daemon:
         )
         self._watches: list[WatchThread] = []
         self._retention: Retention | None = None
+        self._claim: Claim
         self._journal: Journal
+        self._insight: Insight
         self._pulse = Pulse(started=clock.time(), turned=clock.monotonic())
-        self._beaten = 0.0
-        self._text = ""
 
     def stop(self, reason: str) -> None:
         """Ask the service to end; for signal handlers and other threads."""
@@ -126,11 +120,12 @@ class Daemon:
         """
         settings = self._settings
         with (
-            claim(settings.state_folder, settings.output_folder),
+            Claim(settings.state_folder, settings.output_folder) as self._claim,
             self._open_journal() as self._journal,
-            self._open_control(),
         ):
-            self._work()
+            self._insight = self._inner_view()
+            with self._open_control():
+                self._work()
         return self._exit_status()
 
     def _open_journal(self) -> Journal:
@@ -140,10 +135,9 @@ class Daemon:
             self._log.error("journal_damaged", path=journal.path, moved_to=journal.set_aside)
         return journal
 
-    def _open_control(self) -> contextlib.AbstractContextManager[object]:
-        """Begin to answer commands; where that cannot be, the work is done all the same."""
-        settings = self._settings
-        insight = Insight(
+    def _inner_view(self) -> Insight:
+        """Return what others may read of the parts."""
+        return Insight(
             pulse=self._pulse,
             settings=lambda: self._settings,
             watches=lambda: self._watches,
@@ -153,12 +147,16 @@ class Daemon:
             errors=self._errors,
             clock=self._clock,
         )
+
+    def _open_control(self) -> contextlib.AbstractContextManager[object]:
+        """Begin to answer commands; where that cannot be, the work is done all the same."""
+        settings = self._settings
         try:
             return Control(
                 settings.state_folder,
                 socket_folder_of(settings.state_folder),
                 settings.config,
-                Answers(insight, self._log),
+                Answers(self._insight, self._log),
                 self._clock,
                 self._log,
             )
@@ -169,6 +167,7 @@ class Daemon:
     def _work(self) -> None:
         """Work until the end."""
         self._start()
+        signs = SignsOfLife(self._insight, self._notifier, once=self._once)
         try:
             self._pulse.phase = "running"
             while not self._stopping:
@@ -177,7 +176,7 @@ class Daemon:
                 self._obey()
                 if self._once and all(watch.is_done for watch in self._watches):
                     break
-                self._report_health()
+                signs.give()
                 self._sleep()
         finally:
             self._end()
@@ -269,47 +268,6 @@ class Daemon:
         if "reload" in names:
             self._reload()
 
-    def _report_health(self) -> None:
-        """Tell the service manager how things are; a dead part starves its watchdog."""
-        collections = [c for w in self._watches for c in list(w.intake.collections.values())]
-        open_ones = sum(c.state != "published" for c in collections)
-        now = self._clock.monotonic()
-        stalled = sum(now - watch.turned > _STALLED_S for watch in self._watches)
-        unavailable = sum(watch.is_unavailable for watch in self._watches)
-        trouble = f", {unavailable} unavailable" * bool(unavailable)
-        trouble += f", {stalled} stalled" * bool(stalled)
-        text = (
-            f"{len(self._watches)} folders watched{trouble};"
-            f" {open_ones} sequences open, {self._dispatcher.running} converting;"
-            f" {self._dispatcher.published} published, {self._dispatcher.failed} failed"
-        )
-        self._notifier.status(text)
-        self._beat(text)
-        # A share that hangs is no reason for a restart, which would not help.
-        threads = all(watch.is_observing and not watch.is_done for watch in self._watches)
-        if self._scheduler.is_alive and (self._once or threads):
-            self._notifier.alive()
-
-    def _beat(self, text: str) -> None:
-        """Leave a sign of life in the journal."""
-        now = self._clock.time()
-        if now - self._beaten < _BEAT_S and text == self._text:
-            return
-        self._beaten, self._text = now, text
-        beat = Heartbeat(
-            pid=os.getpid(),
-            version=__version__,
-            started=self._pulse.started,
-            turned=now,
-            text=text,
-        )
-        try:
-            self._journal.beat(beat)
-        except JournalBlocked:  # the folders' threads tell that
-            self._pulse.is_journal_blocked = True
-        else:
-            self._pulse.is_journal_blocked = False
-
     def _sleep(self) -> None:
         """Wait until something happens."""
         pause = _TURN_S
@@ -325,9 +283,12 @@ class Daemon:
         self._notifier.reloading()
         try:
             settings = self._load()
-        except ConfigError as error:
-            self._log.error("reload_failed", reason=str(error))
-            self._pulse.reload = Reload(moment=self._clock.time(), reason=str(error))
+            self._claim.move(settings.output_folder)
+        except Exception as error:  # whatever it is, the former configuration is a good one
+            expected = isinstance(error, ConfigError | ServiceRunning)
+            reason = str(error) if expected else f"{type(error).__name__}: {error}"
+            self._log.error("reload_failed", reason=reason, exc_info=None if expected else error)
+            self._pulse.reload = Reload(moment=self._clock.time(), reason=reason)
             self._notifier.ready("reload failed, the former configuration stays")
             return
         self._pulse.phase = "reloading"
@@ -340,7 +301,22 @@ class Daemon:
         self._pulse.phase = "running"
         self._pulse.reload = Reload(moment=self._clock.time(), reason="")
         self._log.info("reloaded", watches=[watch.name for watch in settings.watches])
+        self._tell_unchanged()
         self._notifier.ready("reloaded")
+
+    def _tell_unchanged(self) -> None:
+        """Log which changes of the configuration wait for a restart."""
+        first, now = self._first_settings, self._settings
+        waiting = {
+            "service.conversions": first.service.conversions != now.service.conversions,
+            "service.state_folder": first.state_folder != now.state_folder,
+        }
+        if keys := [key for key, is_other in waiting.items() if is_other]:
+            self._log.warning(
+                "restart_needed",
+                keys=keys,
+                reason="what was changed there takes effect when the service is started again",
+            )
 
     def _end(self) -> None:
         """Stop all threads; conversions give up at their next frame and leave nothing behind."""

@@ -105,7 +105,12 @@ def load_settings(path: Path) -> ServiceSettings:
         if config.retention.folder is not None:
             own.append(("retention.folder", config.retention.folder))
         for key, folder in own:
-            if folder.resolve().is_relative_to(watch.folder.resolve()):
+            try:
+                is_inside = folder.resolve().is_relative_to(watch.folder.resolve())
+            except (OSError, RuntimeError) as error:  # such as links that lead to each other
+                faults.append(f"{key}: {error}")
+                continue
+            if is_inside:
                 faults.append(f"{key}: {folder} lies in the watched folder of {where}")
         made = _build(watch, where, faults)
         if made is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
+from nd2watch.config import read_toml, usable_folder
 from nd2watch.errors import ConfigError
 from nd2watch.service.protocol import Address
 
@@ -94,15 +94,14 @@ def state_folder_seen(config: Path, environment: Mapping[str, str] | None = None
 
 def _stated(config: Path) -> Path | None:
     """Return the state folder that a configuration states."""
-    try:
-        raw = tomllib.loads(config.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{config} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{config} is not valid TOML: {error}") from error
-    service = raw.get("service")
+    service = read_toml(config).get("service")
     told = service.get("state_folder") if isinstance(service, dict) else None
-    return config.absolute().parent / Path(told).expanduser() if isinstance(told, str) else None
+    if not isinstance(told, str):
+        return None
+    try:
+        return config.absolute().parent / usable_folder(Path(told)).expanduser()
+    except ValueError as error:
+        raise ConfigError(f"{config} cannot be used: service.state_folder: {error}") from error
 
 
 def _serves(state_folder: Path, config: Path) -> bool:

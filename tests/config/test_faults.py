@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.config.configs import PATTERN, SIZES, faults_of
+from nd2watch.errors import ConfigError
+from nd2watch.service import load_settings
+from tests.config.configs import PATTERN, SIZES, faults_of, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -263,3 +266,33 @@ def test_names_without_axes_are_told_by_their_key(tmp_path: Path) -> None:
     faults = faults_of(tmp_path, "regex = 'x'\ncomplete = { rules = [\"quiet\"] }")
     assert list(faults) == ["watch[0].regex"]
     assert "names none of the axes t, p, z, c; write {t}" in faults["watch[0].regex"]
+
+
+@pytest.mark.parametrize("key", ["output.folder", "watch[0].folder", "service.state_folder"])
+@pytest.mark.parametrize(
+    ("folder", "text"),
+    [("o\\u0000t", "character of code 0"), ("~nobody-at-all/x", "no user to whom ~nobody-at-all")],
+)
+def test_a_folder_that_cannot_be_is_told_by_its_key(
+    tmp_path: Path, key: str, folder: str, text: str
+) -> None:
+    path = written(tmp_path, WHOLE, further='[service]\nstate_folder = "state"')
+    name = {"output.folder": "out", "watch[0].folder": "in0", "service.state_folder": "state"}[key]
+    path.write_text(path.read_text().replace(f'folder = "{name}"', f'folder = "{folder}"'))
+    with pytest.raises(ConfigError, match=text) as caught:
+        load_settings(path)
+    assert f"\n  {key}: " in str(caught.value)
+
+
+def test_tables_in_tables_without_end_are_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match="not valid TOML: it is nested too deeply"):
+        load_settings(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows gives links to administrators alone")
+def test_links_that_lead_to_each_other_are_told(tmp_path: Path) -> None:
+    (tmp_path / "in0").symlink_to("out")
+    (tmp_path / "out").symlink_to("in0")
+    assert "output.folder" in faults_of(tmp_path, WHOLE)

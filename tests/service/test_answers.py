@@ -11,9 +11,11 @@ from structlog.testing import LogCapture
 
 from nd2watch.clock import SystemClock
 from nd2watch.errors import JournalBlocked, ServiceError
+from nd2watch.host import FileLock
 from nd2watch.journal import Journal, JournalView
 from nd2watch.journal.records import handle_of
-from nd2watch.service import Daemon, answers, daemon, intake, load_settings, status
+from nd2watch.service import Daemon, answers, daemon, intake, load_settings, signs, status
+from nd2watch.service.claim import OUTPUT_LOCK
 from nd2watch.service.control import SOCKET
 from nd2watch.service.control_client import ask
 from nd2watch.service.health import health_of
@@ -246,6 +248,52 @@ def test_a_reload_is_survived_and_a_faulty_one_told(folder: Path) -> None:
         assert ask(running.state, "show", handle=running.handle("two", "a"))["title"] == "a"
 
 
+def test_a_reload_that_fails_for_any_reason_changes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Running(folder) as running:
+
+        def fail() -> Any:
+            raise RecursionError("too deep")
+
+        monkeypatch.setattr(running.daemon, "_load", fail)
+        running.daemon.reload()
+        until(lambda: bool(running.logged("reload_failed")), "the failure")
+        told = running.status()
+        assert told["reload"]["reason"] == "RecursionError: too deep"
+        assert told["phase"] == "running"
+
+
+def test_a_reload_takes_the_new_output_folder_for_itself_and_lets_go_of_the_old(
+    folder: Path,
+) -> None:
+    for name in ("out", "new", "taken"):
+        (folder / name).mkdir(exist_ok=True)
+    with Running(folder) as running, FileLock(folder / "taken" / OUTPUT_LOCK):
+        text = running.config.read_text()
+        running.config.write_text(text.replace('folder = "out"', 'folder = "taken"'))
+        running.daemon.reload()
+        until(lambda: bool(running.logged("reload_failed")), "the refusal")
+        assert "another nd2watch is at work" in running.status()["reload"]["reason"]
+        with pytest.raises(BlockingIOError):
+            FileLock(folder / "out" / OUTPUT_LOCK)
+        running.config.write_text(text.replace('folder = "out"', 'folder = "new"'))
+        running.daemon.reload()
+        until(lambda: bool(running.logged("reloaded")), "the reload")
+        FileLock(folder / "out" / OUTPUT_LOCK).close()
+        with pytest.raises(BlockingIOError):
+            FileLock(folder / "new" / OUTPUT_LOCK)
+
+
+def test_what_a_reload_cannot_change_is_told(folder: Path) -> None:
+    with Running(folder) as running:
+        text = running.config.read_text()
+        running.config.write_text(text.replace("[service]", "[service]\nconversions = 3"))
+        running.daemon.reload()
+        until(lambda: bool(running.logged("restart_needed")), "the hint")
+        assert running.logged("restart_needed")[0]["keys"] == ["service.conversions"]
+
+
 def test_a_journal_that_cannot_be_written_is_a_problem(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +307,7 @@ def test_a_journal_that_cannot_be_written_is_a_problem(
 
         return call
 
-    monkeypatch.setattr(daemon, "_BEAT_S", 0.0)
+    monkeypatch.setattr(signs, "_BEAT_S", 0.0)
     for name in ("beat", "batch", "counts"):
         monkeypatch.setattr(Journal, name, guarded(getattr(Journal, name)))
     write(folder / "one" / "a", acquisition())[0, 0, 0, 0].unlink()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nd2watch.errors import ServiceRunning
-from nd2watch.service.claim import claim
+from nd2watch.service.claim import Claim
 from tests.waiting import ServiceProcess
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ def test_folders_are_held_by_one(tmp_path: Path, common: str) -> None:
     outputs = [tmp_path / name for name in (("o", "o") if common == "output" else ("o", "p"))]
     for output in outputs:
         output.mkdir(exist_ok=True)
-    with claim(states[0], outputs[0]):
+    with Claim(states[0], outputs[0]):
         with pytest.raises(ServiceRunning, match=r"another nd2watch is at work: .* process"):
-            claim(states[1], outputs[1])
-        claim(tmp_path / "u", tmp_path / "q").close()
-    claim(states[1], outputs[1]).close()
+            Claim(states[1], outputs[1])
+        Claim(tmp_path / "u", tmp_path / "q").close()
+    Claim(states[1], outputs[1]).close()
 
 
 def test_an_output_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with claim(tmp_path / "s", tmp_path / "o"):
+    with Claim(tmp_path / "s", tmp_path / "o"):
         assert not (tmp_path / "o").exists()
 
 
