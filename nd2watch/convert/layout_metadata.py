@@ -42,7 +42,7 @@ def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
     plate, assumed = _plate(sequence, wells)
     return StatedMetadata(
         calibration=_calibration(layout.calibration, told),
-        channels=_channels(sequence, part.channels),
+        channels=_channels(sequence, part),
         channel_info=_channel_infos(sequence, part),
         optics=Optics(**asdict(told.optics)),
         told_start=told.started or layout.times.started(times),
@@ -50,7 +50,16 @@ def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
         wells=wells if plate is not None else (),
         label_times_ms=layout.times.times_ms(times),
         have_one_start=bool(told.frames),
-        notes=(*part.notes, *assumed),
+        notes=(*part.notes, *assumed, *_unfinished(sequence)),
+    )
+
+
+def _unfinished(sequence: ImageSequence) -> tuple[str, ...]:
+    """Return that a sidecar is not finished, where it is not known either that all is there."""
+    if sequence.told.is_closed is not False or (sequence.is_sized and sequence.is_complete):
+        return ()
+    return (
+        "its sidecar is not finished; what that was still to tell of axes and times is unknown",
     )
 
 
@@ -63,9 +72,11 @@ def _calibration(own: Calibration, told: Sidecar) -> Calibration:
     )
 
 
-def _channels(sequence: ImageSequence, labels: Sequence[str]) -> tuple[Channel, ...]:
-    """Return the stated channels that have these labels; none where they cannot be told apart."""
-    layout = sequence.layout
+def _channels(sequence: ImageSequence, part: SequencePart) -> tuple[Channel, ...]:
+    """Return the stated channels of a part; all where they cannot be told apart."""
+    layout, labels = sequence.layout, part.channels
+    if part.points is not None and len(layout.channels) > max(part.points):
+        return tuple(layout.channels[number] for number in part.points)
     every = sequence.labels()[AXES.index("c")]
     if not layout.channels or len(layout.channels) != len(every):
         return layout.channels
@@ -75,6 +86,8 @@ def _channels(sequence: ImageSequence, labels: Sequence[str]) -> tuple[Channel, 
 
 def _channel_infos(sequence: ImageSequence, part: SequencePart) -> Mapping[str, ChannelInfo]:
     """Return what is told of channels, by the names that they have in the grid."""
+    if part.points is not None:  # their file tells what they are
+        return {}
     infos = {
         name: channel_info(sequence, label)
         for name, label in zip(part.grid.labels[AXES.index("c")], part.channels, strict=False)

@@ -328,6 +328,9 @@ def _assumptions(grid: FrameGrid, stated: StatedMetadata, timing: Timing) -> Ite
     if timing.assumption:
         yield timing.assumption
     yield from dict.fromkeys(note for plane in grid.planes for note in plane.file.info.notes)
+    for name, plane in zip(grid.labels[3], grid.frames[0], strict=True):
+        if plane is not None and plane.is_repeated and plane.file.info.single_planes:
+            yield f"channel {name!r} has one plane, which is repeated on each of {z_count}"
     if missing := len(grid.missing):
         what = "1 plane is" if missing == 1 else f"{missing} planes are"
         yield f"{what} missing; black is written instead"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import AxisUnclear, FormatError, FrameMismatch, LayoutError
@@ -64,6 +64,13 @@ class FrameGrid:
             for (t, p, z, c), plane in zip(places, planes, strict=True)
             if plane is None
         )
+
+    def at_bottom(self) -> FrameGrid:
+        """Return the grid of the first Z planes."""
+        t, p, z, c = self.labels
+        bottom = self.frames[:: len(z)]
+        alone = [tuple(p and replace(p, is_repeated=False) for p in frame) for frame in bottom]
+        return FrameGrid(labels=(t, p, ("",), c), frames=tuple(alone))
 
     def with_channels(self, order: Sequence[int]) -> FrameGrid:
         """Return the grid with its channels in another order, given by their numbers."""
@@ -127,7 +134,8 @@ def join_files(
             for joint, label, stride in zip(joints, coordinate, strides, strict=True)
         )
         for index, offset in enumerate(_offsets(file.info, strides, pages)):
-            planes[start + offset] = SourcePlane(file=file, index=index)
+            is_repeated = _is_single(file.info, index)
+            planes[start + offset] = SourcePlane(file=file, index=index, is_repeated=is_repeated)
     count = sizes[_COMPONENT]
     grid = FrameGrid(
         labels=tuple(joint.names for joint in joints),
@@ -253,6 +261,11 @@ def _offsets(info: SourceInfo, strides: Sequence[int], pages: str | None) -> Ite
         stride = strides[AXES.index(known)]
         steps.append(range(0, size * stride, stride))
     return map(sum, itertools.product(*steps))
+
+
+def _is_single(info: SourceInfo, index: int) -> bool:
+    """Return whether a plane of a file is at all points of Z."""
+    return bool(info.single_planes) and info.place_of(index).get("c", 0) in info.single_planes
 
 
 def _inner_names(info: SourceInfo, axis: str) -> tuple[str, ...]:

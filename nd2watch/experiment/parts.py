@@ -27,6 +27,10 @@ _T: Final = AXES.index("t")
 _Z: Final = AXES.index("z")
 _C: Final = AXES.index("c")
 
+_RAGGED: Final = (
+    'ragged_z = "replicate" repeats single planes, "separate" makes a file of its own for them'
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequencePart:
@@ -36,6 +40,8 @@ class SequencePart:
     ----------
     channels : tuple of str
         Labels of its channels, in order.
+    points : tuple of int, optional
+        Numbers of its channels among those of a file that holds others, too.
     grid : FrameGrid
         Its planes.
     is_main : bool
@@ -46,6 +52,7 @@ class SequencePart:
 
     channels: tuple[str, ...]
     grid: FrameGrid
+    points: tuple[int, ...] | None = None
     is_main: bool = True
     notes: tuple[str, ...] = ()
 
@@ -77,6 +84,8 @@ def parts_of(sequence: ImageSequence, *, allow_missing: bool = False) -> tuple[S
     }
     groups = _groups(sequence, files, labels)
     parts = [_part(sequence, files, labels, channels) for channels in groups]
+    if single := _single_inside(files):
+        return _split(sequence, parts, single)
     parts.sort(key=lambda part: -part.grid.sizes[_Z])
     main = parts[0]
     if len(parts) > 1 and sequence.layout.ragged_z == "refuse":
@@ -159,6 +168,43 @@ def _part(
     return SequencePart(channels=channels, grid=grid)
 
 
+def _single_inside(files: Files) -> tuple[int, ...]:
+    """Return which channels inside files have one plane beside stacks.
+
+    Raises
+    ------
+    LayoutError
+        If files differ in that.
+    """
+    kinds: dict[tuple[int, ...], FrameFile] = {}
+    for file in files.values():
+        kinds.setdefault(file.info.single_planes, file)
+    if len(kinds) > 1:
+        names = " and ".join(str(file.path) for file in list(kinds.values())[:2])
+        raise LayoutError(f"{names} differ in which channels have a single plane")
+    return next(iter(kinds), ())
+
+
+def _split(
+    sequence: ImageSequence, parts: Sequence[SequencePart], single: tuple[int, ...]
+) -> tuple[SequencePart, ...]:
+    """Return what becomes of files that hold single planes of some channels beside stacks."""
+    whole, ragged_z = parts[0], sequence.layout.ragged_z
+    names, count = whole.grid.labels[_C], whole.grid.sizes[_Z]
+    if ragged_z == "refuse" or len(parts) > 1 or len(whole.channels) > 1:
+        shown = ", ".join(repr(names[number]) for number in single)
+        raise LayoutError(
+            f"channel {shown} of sequence {sequence.title} has one plane, others have {count};"
+            f" {_RAGGED}"
+        )
+    if ragged_z == "replicate":
+        return (whole,)
+    stacked = tuple(number for number in range(len(names)) if number not in single)
+    main = dataclasses.replace(whole, grid=whole.grid.with_channels(stacked), points=stacked)
+    flat = whole.grid.with_channels(single).at_bottom()
+    return main, dataclasses.replace(whole, grid=flat, points=single, is_main=False)
+
+
 def _replicated(
     sequence: ImageSequence, parts: Sequence[SequencePart], order: Sequence[str]
 ) -> SequencePart:
@@ -203,10 +249,7 @@ def _copy(plane: SourcePlane | None) -> SourcePlane | None:
 def _refusal(sequence: ImageSequence, parts: Sequence[SequencePart]) -> str:
     """Return why channels of different planes cannot be put together."""
     shown = "; ".join(f"{', '.join(part.channels)}: {part.grid.sizes[_Z]}" for part in parts)
-    return (
-        f"channels of sequence {sequence.title} differ in their Z planes ({shown}); ragged_z ="
-        ' "replicate" repeats single planes, "separate" makes a file of its own for them'
-    )
+    return f"channels of sequence {sequence.title} differ in their Z planes ({shown}); {_RAGGED}"
 
 
 def _projection_notes(sequence: ImageSequence) -> tuple[str, ...]:

@@ -30,12 +30,23 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
         return 1
     if axis in layout.joined and sequence.holds_stacks:  # labels are those of files
         return None
+    if axis == "p" and _tell_no_position(sequence):
+        return 1
     if axis != "p" or layout.wells is None:
         return told.sizes.get(axis)
     fields = layout.fields_of(axis)
     sites = told.sites if len(fields) > 1 or WELL_FIELD not in fields else 1
     wells = len(told.wells) if WELL_FIELD in fields else 1
     return None if sites is None or not wells else sites * wells
+
+
+def _tell_no_position(sequence: ImageSequence) -> bool:
+    """Return whether names leave the XY position out, so that others are in other sequences."""
+    absent = sequence.layout.absent.get("p")
+    if absent is None or sequence.seen("p") > 1:
+        return False
+    told = sequence.fields("p", absent)
+    return bool(told) and not any(told.get(field) for field in sequence.layout.fields_of("p"))
 
 
 def planned_positions(sequence: ImageSequence, known: Set[str]) -> int:

@@ -185,6 +185,8 @@ class SourceInfo:
         Bits of a sample that the camera fills, where it is known that others are zero.
     tail_is_zero : bool
         The end of the pixel data is all zero, as in a file that is not filled yet.
+    single_planes : tuple of int
+        Points of axis ``c`` of which there is one plane, which is at each point of axis ``z``.
     notes : tuple of str
         What of the file is not taken, for people.
     """
@@ -205,6 +207,7 @@ class SourceInfo:
     planes: tuple[PlaneInfo, ...] = ()
     bits_significant: int | None = None
     tail_is_zero: bool = False
+    single_planes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

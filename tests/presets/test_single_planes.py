@@ -41,6 +41,7 @@ ORDERS: Final = {
     ("yokogawa-cq1", "cv1000"): IN_ORDER,
     ("micro-manager", "1.4"): IN_ORDER,
     ("micro-manager", "2.0"): IN_ORDER,
+    ("micro-manager", "stack"): IN_ORDER,
     ("incell", "incell"): BY_NAME,
 }
 """Programs that have such channels, and tell by names or sidecars that they are such."""

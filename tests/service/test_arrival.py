@@ -205,3 +205,33 @@ def test_what_positions_are_lacking_is_told(tmp_path: Path) -> None:
     assert bench.ready == 0
     (collection,) = bench.intake.collections.values()
     assert collection.sequence.missing() == ["2 of 3 values of p"]
+
+
+def test_positions_with_names_of_their_own_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    request = RunRequest(form="1.4", t=2, sites=2, z=2, channels=("DAPI", "GFP"))
+    positions = by_position(plan_run(PRESETS["micro-manager"], request), tmp_path / "from")
+    bench = bench_of(tmp_path / "in", "micro-manager")
+    for name, files in zip(("roi a", "roi b"), positions, strict=True):
+        (bench.folder / name).mkdir()
+        for path in files:
+            content = path.read_bytes()
+            if path.suffix == ".txt":  # it is not finished
+                content = content.rstrip()[:-1]
+            (bench.folder / name / path.name).write_bytes(content)
+    bench.settle()
+    assert [extent for _, extent in bench.convertible] == ["whole", "whole"]
+
+
+def test_that_a_sidecar_is_not_finished_is_told_in_the_file(tmp_path: Path) -> None:
+    write_run(tmp_path / "from", run_of("prairie"), QUICK)
+    files = sorted(path for path in (tmp_path / "from").rglob("*") if path.is_file())
+    bench = bench_of(tmp_path / "in", "prairie")
+    copy(files, tmp_path / "from", bench.folder)
+    (sidecar,) = bench.folder.rglob("*.xml")
+    sidecar.write_bytes(sidecar.read_bytes()[:900])
+    bench.settle()
+    bench.wait(LONG_S)
+    ((collection, extent),) = bench.convertible
+    (plan,) = plan_files(collection.sequence, extent)
+    told = "its sidecar is not finished; what that was still to tell of axes and times is unknown"
+    assert told in plan.plan.assumptions

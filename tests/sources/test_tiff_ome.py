@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from nd2watch.errors import FrameUnreadable
+from nd2watch.convert.files import plan_files
+from nd2watch.errors import FrameUnreadable, LayoutError
+from nd2watch.experiment import ImageSequence, Layout, compile_pattern
 from nd2watch.sources import PAGES, ChannelInfo, OpticsInfo, PlaneInfo, SourceInfo, open_frame
 from tests.sources.tiff_files import pixels, read_planes, write
 
@@ -506,3 +509,58 @@ def test_one_plane_tells_all_too(tmp_path: Path) -> None:
     assert info.channels[0].name == "GFP"
     assert info.channels[0].exposure_ms == 20.0
     assert info.plane(0).time_ms == 3000.0
+
+
+RAGGED = "".join(
+    f'<TiffData IFD="{ifd}" FirstT="{t}" FirstZ="{z}" FirstC="{c}" PlaneCount="1"/>'
+    for ifd, (t, z, c) in enumerate(
+        [(0, 1, 0), (0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 1), (1, 1, 1)]
+    )
+)
+
+
+def test_the_single_plane_of_a_channel_is_at_all_points_of_z(tmp_path: Path) -> None:
+    path = write_ome(tmp_path / "a.ome.tif", ome(image(RAGGED, t=2, z=2, c=2)), 6)
+    info, planes = read_planes(path)
+    assert info.axes == (("t", 2), ("z", 2), ("c", 2))
+    assert info.single_planes == (0,)
+    stored = pixels(6, 24, 32)
+    expected = [[[stored[0], stored[1]], [stored[0], stored[2]]]]
+    expected += [[[stored[3], stored[4]], [stored[3], stored[5]]]]
+    np.testing.assert_array_equal(planes, np.array(expected))
+
+
+@pytest.mark.parametrize(("z", "single"), [(0, ()), (1, (0,))])
+def test_one_plane_at_the_bottom_may_be_a_stack_that_was_broken_off(
+    tmp_path: Path, z: int, single: tuple[int, ...]
+) -> None:
+    once = "".join(re.findall(r'<TiffData IFD="[0-2]".*?/>', RAGGED)).replace(
+        'FirstZ="1" FirstC="0"', f'FirstZ="{z}" FirstC="0"'
+    )
+    assert info_of(tmp_path, ome(image(once, z=2, c=2)), 3).single_planes == single
+
+
+def test_stacks_that_lack_some_planes_are_no_single_planes(tmp_path: Path) -> None:
+    lacking = RAGGED.replace('IFD="5" FirstT="1" FirstZ="1"', 'IFD="5" FirstT="1" FirstZ="0"')
+    info = info_of(tmp_path, ome(image(lacking, t=2, z=2, c=2)), 6)
+    assert info.single_planes == ()
+    assert info.sizes == {PAGES: 6}
+
+
+@pytest.mark.parametrize("ragged_z", ["refuse", "replicate", "separate"])
+def test_what_becomes_of_it_is_chosen(tmp_path: Path, ragged_z: Any) -> None:
+    write_ome(tmp_path / "a.ome.tif", ome(image(RAGGED, t=2, z=2, c=2)), 6)
+    layout = Layout(pattern=compile_pattern("a{p}.ome.tif", text_axes="p"), ragged_z=ragged_z)
+    sequence = ImageSequence(layout, ())
+    sequence.add(("", ".", "", ""), open_frame(tmp_path / "a.ome.tif"))
+    if ragged_z == "refuse":
+        with pytest.raises(LayoutError, match="has one plane, others have 2"):
+            plan_files(sequence)
+        return
+    plans = plan_files(sequence)
+    channels = [len(each.plan.picture.channels) for each in plans]
+    stacks = [each.plan.experiment.sizes.get("z", 1) for each in plans if each.plan.experiment]
+    expected = {"replicate": ([2], [2]), "separate": ([1, 1], [2, 1])}
+    assert (channels, stacks) == expected[ragged_z]
+    repeated = [a for a in plans[0].plan.assumptions if "repeated on each of 2" in a]
+    assert len(repeated) == (ragged_z == "replicate")

@@ -58,6 +58,7 @@ def info_of(pages: Pages, planes: Planes, flavours: Sequence[Flavour]) -> Source
         period_ms=known.period_ms,
         started=known.started,
         planes=records,
+        single_planes=planes.single,
         notes=known.notes,
         bits_significant=layout.bits,
         tail_is_zero=pages.tail_is_zero(max(numbers)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -158,8 +159,11 @@ def grid_of_images(path: Path, images: tuple[Image, ...]) -> Grid | None:
     FrameUnreadable
         If they have not all the same sizes.
     """
+    stacks = sum(len({t for t, _, _ in image.pages}) for image in images)
+    every = [_filled(image, is_sure=stacks > 1) for image in images]
     sizes = list(dict.fromkeys(image.sizes for image in images))
-    if len(sizes) > 1:
+    kinds = {single for _, single in every}
+    if len(sizes) > 1 or len(kinds) > 1:
         shapes = ", ".join(f"t={t} z={z} c={c}" for t, z, c in sizes)
         raise FrameUnreadable(
             f"{path} holds images of different shapes: {shapes}; save each of them in a file of"
@@ -168,15 +172,37 @@ def grid_of_images(path: Path, images: tuple[Image, ...]) -> Grid | None:
         )
     places: list[tuple[int, ...]] = []
     pages: list[int] = []
-    for number, image in enumerate(images):
+    for number, (filled, _) in enumerate(every):
         ranks = [
             {value: rank for rank, value in enumerate(sorted(set(points)))}
-            for points in zip(*image.pages, strict=True)
+            for points in zip(*filled, strict=True)
         ]
-        for place, page in image.pages.items():
+        for place, page in filled.items():
             places.append((number, *(r[p] for r, p in zip(ranks, place, strict=True))))
             pages.append(page)
-    return grid_of_places(("p", "t", "z", "c"), places, pages)
+    grid = grid_of_places(("p", "t", "z", "c"), places, pages)
+    return None if grid is None else replace(grid, single=kinds.pop())
+
+
+def _filled(image: Image, *, is_sure: bool) -> tuple[dict[Place, int], tuple[int, ...]]:
+    """Return the pages of an image with single planes of channels at all points of Z.
+
+    Also the numbers of these channels among those that are there. Unless there are several of them,
+    a plane at the first point of Z may also be all that there is of a stack that was broken off.
+    """
+    heights: dict[int, set[int]] = {channel: set() for channel in image.channel_numbers}
+    for _, z, channel in image.pages:
+        heights[channel].add(z)
+    stack = set().union(*heights.values())
+    least = math.inf if is_sure else min(stack)
+    single = [c for c, zs in heights.items() if len(zs) == 1 < len(stack) and zs != {least}]
+    if not single or len(single) == len(heights) or set(image.samples) != {1}:
+        return image.pages, ()
+    filled = dict(image.pages)
+    for (t, _, channel), page in image.pages.items():
+        if channel in single:
+            filled.update({(t, z, channel): page for z in stack})
+    return filled, tuple(n for n, channel in enumerate(heights) if channel in single)
 
 
 def _samples(pixels: Element) -> tuple[int, ...]:

@@ -34,10 +34,13 @@ class Grid:
         Names of the axes as in `SourceInfo`, outermost first; the same may be there twice.
     pages : array of int64, one dimension an axis
         Number of the page, or of the image where `Pages` are unrolled, at each point.
+    single : tuple of int
+        Points of axis ``c`` of which one page is at all points of axis ``z``.
     """
 
     axes: tuple[str, ...]
     pages: npt.NDArray[np.int64]
+    single: tuple[int, ...] = ()
 
 
 def grid_of_sizes(
@@ -104,11 +107,14 @@ class Planes:
         Number of the page in which each plane lies.
     parts : array of int64
         Number of each plane in its page.
+    single : tuple of int
+        Points of axis ``c`` of which one plane is at all points of axis ``z``.
     """
 
     axes: tuple[tuple[str, int], ...]
     pages: npt.NDArray[np.int64]
     parts: npt.NDArray[np.int64]
+    single: tuple[int, ...] = ()
 
 
 def planes_of(path: Path, grid: Grid, layout: PageFormat) -> Planes:
@@ -140,7 +146,7 @@ def planes_of(path: Path, grid: Grid, layout: PageFormat) -> Planes:
     within = np.arange(parts).reshape(layout.depth, layout.samples)
     axes, numbers = _merged((*grid.axes, "z", "c"), grid.pages[..., None, None] * parts + within)
     numbers = numbers.reshape(-1)
-    return Planes(axes=axes, pages=numbers // parts, parts=numbers % parts)
+    return Planes(axes=axes, pages=numbers // parts, parts=numbers % parts, single=grid.single)
 
 
 def _merged(
