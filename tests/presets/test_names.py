@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from nd2watch.config import built_in_presets
 from nd2watch.experiment import compile_regex
@@ -84,3 +86,39 @@ def test_every_form_of_a_preset_is_in_the_table() -> None:
     known = {(preset, form) for preset, p in built_in_presets().items() for form in p.names}
     assert known == set(FORMS.values())
     assert {row[0] for row in ROWS} == FORMS.keys()
+
+
+QUICK_REFUSAL: Final = r"(?!.*-[0-9A-F]{12}\.[^./]*$)"
+"""Names of the database end in this, and names of an export cannot."""
+
+GUID: Final = "401562CF-BD52-4C90-A944-83185F26B372"
+NAMES: Final = st.builds(
+    lambda *parts: "".join(parts),
+    *map(
+        st.sampled_from,
+        [
+            ("", "a/", "a/b/", f"{GUID}.tif/", "\n/"),
+            ("", "TimePoint_1/", "TimePoint_12/ZStep_2/", "ZStep_3/"),
+            ("9987", "a_b", "x-7", GUID, ""),
+            ("_B02", "_AB12", "_", ""),
+            ("", "_s1", "_s"),
+            ("", "_w2", "_w"),
+            ("", "_t3"),
+            ("", GUID, GUID[-13:], GUID[-12:], GUID.lower(), f"{GUID}_w1", ".", "-"),
+            (".tif", ".TIF", ".tiff", ".tif\n", ".x.tif", ""),
+        ],
+    ),
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=1000)
+@given(name=NAMES)
+@example(name="9987_B02_s1_w2.tif")
+@example(name=f"9987_B02_s1_w2{GUID}.tif")
+@example(name=f"{GUID}.tif/9987_B02.TIF")
+@example(name=f"a{GUID[-13:]}.x_B02.tif")
+def test_names_of_an_export_are_those_of_its_slow_expression(name: str) -> None:
+    quick = built_in_presets()["imagexpress"].names["export"]
+    assert quick.startswith(QUICK_REFUSAL)
+    slow = compile_regex(quick.removeprefix(QUICK_REFUSAL))
+    assert compile_regex(quick).match(name) == slow.match(name)
