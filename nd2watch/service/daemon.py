@@ -84,9 +84,14 @@ class Daemon:
         # Only this queue is touched by other threads and signal handlers: its put is reentrant.
         self._wakes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stopping = ""
-        self._scheduler = JobScheduler(self._settings.service.conversions, clock)
+        self._scheduler = JobScheduler(self._settings.service.conversions, clock, log)
         self._dispatcher = Dispatcher(
-            self._settings.output_folder, self._settings.reserve_bytes, self._scheduler, log, task
+            self._settings.output_folder,
+            self._settings.reserve_bytes,
+            self._scheduler,
+            clock,
+            log,
+            task,
         )
         self._watches: list[WatchThread] = []
         self._retention: Retention | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from nd2watch.clock import Clock
     from nd2watch.convert import FilePlan, Step
     from nd2watch.convert.files import Extent
     from nd2watch.service.collection import Collection
@@ -34,6 +36,28 @@ _MOST_CRASHES: Final = 3
 """A sequence that crashed its process so often is left alone until one of its files changes."""
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Conversion:
+    """One that waits or runs.
+
+    Attributes
+    ----------
+    job : Job
+        What it does.
+    done : callable
+        Gets its outcome, once.
+    seen : float
+        When it was queued, or last showed that somebody follows it, monotonic seconds.
+    has_begun : bool
+        It does not wait in line any more.
+    """
+
+    job: Job
+    done: Callable[[Outcome], None]
+    seen: float
+    has_begun: bool = False
+
+
 class Dispatcher:
     """Keeps account of conversions; for any thread.
 
@@ -45,6 +69,8 @@ class Dispatcher:
         Space of its disk that is left free.
     scheduler : JobScheduler
         Runs the conversions.
+    clock : Clock
+        Measures how long nothing is heard of them.
     log : bound logger
         Gets an event for each state a sequence comes to.
     task : Task, default `run_job`
@@ -61,6 +87,7 @@ class Dispatcher:
         output_folder: Path,
         reserve_bytes: int,
         scheduler: JobScheduler,
+        clock: Clock,
         log: FilteringBoundLogger,
         task: Task = run_job,
     ) -> None:
@@ -69,18 +96,26 @@ class Dispatcher:
         self.published = 0
         self.failed = 0
         self._scheduler = scheduler
+        self._clock = clock
         self._log = log
         self._task = task
         self._processes = ProcessPool()
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._running: dict[Path, int] = {}
-        self._jobs = 0
+        self._under_way: list[_Conversion] = []
+        self._seen = clock.monotonic()
 
     @property
     def running(self) -> int:
         """Conversions that wait or run."""
-        return self._jobs
+        return len(self._under_way)
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing is heard of a conversion that runs, or waits though none runs, s."""
+        with self._lock:
+            heard = [c.seen if c.has_begun else max(c.seen, self._seen) for c in self._under_way]
+            return max(self._clock.monotonic() - min(heard), 0.0) if heard else 0.0
 
     def submit(
         self,
@@ -121,13 +156,15 @@ class Dispatcher:
             self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
             return False
         with self._lock:
-            if job.outputs & self._running.keys():  # of a sequence of the same name
+            if any(
+                job.outputs & other.job.outputs for other in self._under_way
+            ):  # of a sequence of the same name
                 collection.retry_at = now + _FIRST_RETRY_S
                 return False
             lack = self._lack_of_space(job)
+            conversion = _Conversion(job=job, done=done, seen=self._clock.monotonic())
             if not lack:
-                self._running |= {file.path: file.plan.byte_count for file in job.files}
-                self._jobs += 1
+                self._under_way.append(conversion)
         if lack:
             self._count_failed()
             put_off(collection, now, lack)
@@ -141,7 +178,11 @@ class Dispatcher:
         level(event, frames=len(collection.sequence), output=job.output)
         for assumption in dict.fromkeys(a for file in job.files for a in file.plan.assumptions):
             log.info("assumed", reason=assumption)
-        self._scheduler.convert(f"convert {job.output}", lambda: self._run(job, done))
+        self._scheduler.convert(
+            f"convert {job.output}",
+            lambda: self._run(conversion),
+            lambda error: self._finish(conversion, _blocked(job, error)),
+        )
         return True
 
     def _lack_of_space(self, job: Job) -> str:
@@ -150,7 +191,8 @@ class Dispatcher:
         free = host.free_bytes(self.output_folder)
         if free is None or not wanted:
             return ""
-        left = free - sum(self._running.values()) - self.reserve_bytes
+        promised = sum(f.plan.byte_count for c in self._under_way for f in c.job.files)
+        left = free - promised - self.reserve_bytes
         if wanted <= left:
             return ""
         return (
@@ -158,8 +200,9 @@ class Dispatcher:
             f" free, of which {self.reserve_bytes / 1e6:.0f} MB are to stay so"
         )
 
-    def _run(self, job: Job, done: Callable[[Outcome], None]) -> None:
-        """Carry out a job on a worker's thread."""
+    def _run(self, conversion: _Conversion) -> None:
+        """Carry out a conversion on a worker's thread."""
+        job = conversion.job
 
         def progress(done: int, total: int) -> None:
             self._log.debug("conversion_progress", output=job.output, done=done, total=total)
@@ -167,16 +210,32 @@ class Dispatcher:
         def advance(step: Step, output: Path) -> None:
             self._log.debug("conversion_step", output=output, step=step.name.lower())
 
-        outcome = self._processes.run(job, self._stop.is_set, progress, self._task, advance)
+        def cancelled() -> bool:
+            self._seen = conversion.seen = self._clock.monotonic()
+            return self._stop.is_set()
+
         with self._lock:
-            for path in job.outputs:
-                del self._running[path]
-            self._jobs -= 1
-            is_last = self._jobs == 0
-        self._report(outcome)
-        done(outcome)
-        if is_last or self._stop.is_set():
-            self._processes.close()
+            if conversion not in self._under_way:  # given up, as there was no thread for it
+                return
+            conversion.has_begun = True
+        cancelled()
+        outcome = self._processes.run(job, cancelled, progress, self._task, advance)
+        self._finish(conversion, outcome)
+
+    def _finish(self, conversion: _Conversion, outcome: Outcome) -> None:
+        """Pass an outcome on, once; nothing that goes wrong with that may hold it up."""
+        with self._lock:
+            if conversion not in self._under_way:
+                return
+            self._under_way.remove(conversion)
+            self._seen = self._clock.monotonic()
+            is_last = not self._under_way
+        try:
+            self._report(outcome)
+        finally:
+            conversion.done(outcome)
+            if is_last or self._stop.is_set():
+                self._processes.close()
 
     def cancel(self) -> None:
         """Make running conversions end at their next frame."""
@@ -212,6 +271,11 @@ class Dispatcher:
             log.error(
                 "conversion_failed", reason=reason, exc_info=None if expected else outcome.error
             )
+
+
+def _blocked(job: Job, error: Exception) -> Outcome:
+    """Return the outcome of a conversion that could not be carried out, to be tried again."""
+    return Outcome(job=job, end="blocked", error=error, output=job.output)
 
 
 def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float) -> None:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 _TURN_S: Final = 30.0
 """A main loop that has not turned for so long hangs; it turns every second."""
 
+_SILENT_S: Final = 120.0
+"""A conversion of which nothing is heard for so long is followed by nobody: its process is asked
+several times a second how it is, and ended if it does not answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
@@ -54,6 +58,10 @@ def _problems(status: Mapping[str, Any]) -> Iterator[str]:
         return
     if not status["scheduler_alive"]:
         yield "the scheduler does not run"
+    for call in status["scheduled_calls"]["hanging"]:
+        yield f"a regular call has not ended when the next one was due: {call}"
+    if (silent_s := status["conversions"]["silent_s"]) > _SILENT_S:
+        yield f"nothing is heard of a conversion for {silent_s:.0f} s"
     for watch in status["watches"]:
         if watch["ended"]:
             yield f"{watch['name']}: nothing follows its folder any more"
@@ -68,6 +76,10 @@ def _warnings(status: Mapping[str, Any]) -> Iterator[str]:
     output, reload = status["output"], status["reload"]
     if reload is not None and reload["reason"]:
         yield f"the last reload failed, the former configuration stays: {reload['reason']}"
+    if count := status["scheduled_calls"]["failed"]:
+        yield f"{count} calls of the scheduler failed since the start"
+    if count := status["scheduled_calls"]["missed"]:
+        yield f"{count} calls of the scheduler came too late since the start"
     if output["free_bytes"] is None:
         yield f"{output['folder']}: how much space is free there is not known"
     elif output["free_bytes"] <= output["reserve_bytes"]:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    JobExecutionEvent,
+)
+from apscheduler.executors.base import MaxInstancesReachedError
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -16,18 +27,54 @@ from apscheduler.triggers.interval import IntervalTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from apscheduler.events import JobEvent
     from apscheduler.job import Job
+    from structlog.typing import FilteringBoundLogger
 
     from nd2watch.clock import Clock
 
 _SCAN = "scan"
 _CONVERSION = "conversion"
 _TIDYING = "tidying"
+_TIDY = f"{_SCAN} to tidy"
 _SOON_S = 10.0
 _SET_BACK_S = 1.0
 """Clocks that are kept right are set back by less."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+Mishap = Literal["failed", "missed", "overlapping"]
+
+_MISHAPS: Final[dict[int, Mishap]] = {
+    EVENT_JOB_ERROR: "failed",
+    EVENT_JOB_MISSED: "missed",
+    EVENT_JOB_MAX_INSTANCES: "overlapping",
+}
+
+_REASONS: Final[dict[Mishap, str]] = {
+    "failed": "it ended by an error",
+    "missed": "it came too late",
+    "overlapping": "the one before has not ended",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishaps:
+    """Calls that were not made as they were to be.
+
+    Attributes
+    ----------
+    failed, missed, overlapping : int
+        How many, since the start, ended by an error or could not even begin; came too late; or
+        were left out as the one before had not ended.
+    hanging : tuple of str
+        Regular calls, of those that are quick, of which that holds now.
+    """
+
+    failed: int
+    missed: int
+    overlapping: int
+    hanging: tuple[str, ...]
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no type hints
@@ -37,6 +84,24 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no type h
         """Remove a job; one that has begun is not found any more when the scheduler stops."""
         with contextlib.suppress(JobLookupError):
             super().remove_job(job_id, jobstore)
+
+
+class _Threads(ThreadPoolExecutor):  # type: ignore[misc]  # it has no type hints
+    """Threads of which a lack is told as an error of the call that was to run on one."""
+
+    def submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Begin a call."""
+        try:
+            super().submit_job(job, run_times)
+        except MaxInstancesReachedError:
+            raise
+        except Exception as error:  # such as a RuntimeError of a system that gives no thread
+            if not self._scheduler.running:  # they are gone
+                raise
+            event = JobExecutionEvent(
+                EVENT_JOB_ERROR, job.id, job._jobstore_alias, run_times[-1], exception=error
+            )
+            self._scheduler._dispatch_event(event)
 
 
 class _Interval(IntervalTrigger):  # type: ignore[misc]  # it has no type hints
@@ -64,23 +129,31 @@ class JobScheduler:
         Conversions at one time; more wait in line.
     clock : Clock
         Tells of changes of the machine's clock.
+    log : bound logger
+        Gets calls that were not made as they were to be.
     """
 
-    def __init__(self, conversions: int, clock: Clock) -> None:
+    def __init__(self, conversions: int, clock: Clock, log: FilteringBoundLogger) -> None:
         self._clock = clock
+        self._log = log
+        self._lock = threading.Lock()
+        self._counts: Counter[Mishap] = Counter()
+        self._hanging: set[str] = set()
+        self._lost: dict[str, Callable[[Exception], None]] = {}
         self._offset = self._measured_offset()
         self._numbers = itertools.count(1)
         self._scheduler = _Scheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={
-                "default": ThreadPoolExecutor(1),
-                _CONVERSION: ThreadPoolExecutor(conversions),
-                _TIDYING: ThreadPoolExecutor(1),
+                "default": _Threads(1),
+                _CONVERSION: _Threads(conversions),
+                _TIDYING: _Threads(1),
             },
             # A late or doubled run is made once, never dropped.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
+        self._scheduler.add_listener(self._hear, EVENT_JOB_EXECUTED | sum(_MISHAPS))
 
     def start(self) -> None:
         """Start the scheduler's thread."""
@@ -100,7 +173,7 @@ class JobScheduler:
         self._scheduler.add_job(
             tidy,
             _Interval(seconds=seconds, timezone=UTC),
-            id=f"{_SCAN} to tidy",
+            id=_TIDY,
             executor=_TIDYING,
             replace_existing=True,
             next_run_time=datetime.now(UTC) + timedelta(seconds=min(seconds, _SOON_S)),
@@ -115,7 +188,9 @@ class JobScheduler:
         """Return all regular calls."""
         return [job for job in self._scheduler.get_jobs() if job.id.startswith(f"{_SCAN} ")]
 
-    def convert(self, identity: str, run: Callable[[], None]) -> None:
+    def convert(
+        self, identity: str, run: Callable[[], None], lost: Callable[[Exception], None]
+    ) -> None:
         """Run a conversion as soon as there is a free worker.
 
         Parameters
@@ -124,11 +199,57 @@ class JobScheduler:
             What it is called in messages.
         run : callable
             Does it.
+        lost : callable
+            Called with the reason if `run` raised an error or cannot be called.
         """
         # The one before may just be ending; of two of one name, the second would be dropped.
         name = f"{identity} ({next(self._numbers)})"
-        # Of now, it would wait for as long as the clock is set back in this moment.
-        self._scheduler.add_job(run, "date", run_date=_LONG_AGO, id=name, executor=_CONVERSION)
+        with self._lock:
+            self._lost[name] = lost
+        try:
+            # Of now, it would wait for as long as the clock is set back in this moment.
+            self._scheduler.add_job(run, "date", run_date=_LONG_AGO, id=name, executor=_CONVERSION)
+        except Exception as error:  # whatever it is, the conversion must not be waited for
+            self._tell("failed", name, error)
+
+    @property
+    def mishaps(self) -> Mishaps:
+        """What was not done as it was to be."""
+        with self._lock:
+            return Mishaps(
+                failed=self._counts["failed"],
+                missed=self._counts["missed"],
+                overlapping=self._counts["overlapping"],
+                hanging=tuple(sorted(self._hanging)),
+            )
+
+    def _hear(self, event: JobEvent) -> None:
+        """Take what became of a call."""
+        if event.code != EVENT_JOB_EXECUTED:
+            self._tell(_MISHAPS[event.code], event.job_id, getattr(event, "exception", None))
+            return
+        with self._lock:
+            self._lost.pop(event.job_id, None)
+            self._hanging.discard(event.job_id)
+
+    def _tell(self, mishap: Mishap, name: str, error: Exception | None) -> None:
+        """Count and log a call that was not made as it was to be, and tell who waits for it."""
+        with self._lock:
+            lost = self._lost.pop(name, None)
+            is_known = name in self._hanging
+            if mishap == "overlapping" and name != _TIDY:  # that takes its time
+                self._hanging.add(name)
+            elif mishap == "failed":
+                self._hanging.discard(name)
+            self._counts[mishap] += 1
+        try:
+            if mishap == "failed":
+                self._log.error("scheduled_call_failed", call=name, reason=str(error))
+            elif name != _TIDY and not is_known:
+                self._log.error(f"scheduled_call_{mishap}", call=name, reason=_REASONS[mishap])
+        finally:
+            if lost is not None:
+                lost(error or RuntimeError(f"{name}: {_REASONS[mishap]}"))
 
     def heed_clock(self) -> None:
         """Bring regular calls forward if the machine's clock was set back since the last time."""

@@ -44,6 +44,7 @@ def status_of(insight: Insight, most_files: int) -> dict[str, Any]:
         "started": pulse.started,
         "turned_s_ago": _ago(insight, pulse.turned),
         "scheduler_alive": insight.scheduler.is_alive,
+        "scheduled_calls": asdict(insight.scheduler.mishaps),
         "journal": {"path": str(insight.journal.path), "blocked": _is_blocked(insight)},
         "output": {
             "folder": str(settings.output_folder),
@@ -54,6 +55,7 @@ def status_of(insight: Insight, most_files: int) -> dict[str, Any]:
             "running": insight.dispatcher.running,
             "published": insight.dispatcher.published,
             "failed": insight.dispatcher.failed,
+            "silent_s": insight.dispatcher.silent_s,
         },
         "reload": None if pulse.reload is None else asdict(pulse.reload),
         "last_error": _error(insight.errors.of("")),

@@ -31,15 +31,19 @@ def path_below(root: Path, path: Path | str) -> str:
 
 
 def list_files(
-    root: Path, unreadable: Callable[[Path, OSError], None] | None = None
+    root: Path,
+    unreadable: Callable[[Path, OSError], None] | None = None,
+    link: Callable[[Path], None] | None = None,
 ) -> Iterator[Path]:
     """Yield every regular file below `root`, but the parts of OIF files; see `list_entries`."""
-    for entry in list_entries(root, unreadable):
+    for entry in list_entries(root, unreadable, link):
         yield Path(entry.path)
 
 
 def list_entries(
-    root: Path, unreadable: Callable[[Path, OSError], None] | None = None
+    root: Path,
+    unreadable: Callable[[Path, OSError], None] | None = None,
+    link: Callable[[Path], None] | None = None,
 ) -> Iterator[os.DirEntry[str]]:
     """Yield the entry of every regular file below `root`, but the parts of OIF files.
 
@@ -52,6 +56,8 @@ def list_entries(
     unreadable : callable, optional
         Called with each folder below `root` that cannot be listed, and why; else that is an error.
         A folder that has vanished meanwhile is no matter.
+    link : callable, optional
+        Called with each link to a folder or file, and with nothing that is behind it.
 
     Raises
     ------
@@ -69,6 +75,8 @@ def list_entries(
                             waiting.append(folder / entry.name)
                     elif entry.is_file(follow_symlinks=False):
                         yield entry
+                    elif link is not None and entry.is_symlink():
+                        link(folder / entry.name)
         except OSError as error:
             if folder != root and isinstance(error, FileNotFoundError):
                 continue

@@ -126,7 +126,7 @@ def test_the_status_of_a_service_at_rest(folder: Path) -> None:
         until(lambda: running.status("two")["files"] == {"file_passed_over": 1}, "the stranger")
         told = running.status()
     assert told["phase"] == "running"
-    assert told["conversions"] == {"running": 0, "published": 1, "failed": 0}
+    assert told["conversions"] == {"running": 0, "published": 1, "failed": 0, "silent_s": 0.0}
     assert told["journal"] == {"path": str(running.state / JOURNAL), "blocked": False}
     assert told["output"]["folder"] == str(folder / "out")
     assert told["output"]["free_bytes"] > 0

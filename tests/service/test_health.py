@@ -21,6 +21,8 @@ STATUS: Final[dict[str, Any]] = {
     "phase": "running",
     "turned_s_ago": 0.5,
     "scheduler_alive": True,
+    "scheduled_calls": {"failed": 0, "missed": 0, "overlapping": 0, "hanging": []},
+    "conversions": {"running": 1, "published": 0, "failed": 0, "silent_s": 0.1},
     "journal": {"path": "/state/journal.db", "blocked": False},
     "output": {"folder": "/out", "free_bytes": 2_000_000_000, "reserve_bytes": 100_000_000},
     "reload": None,
@@ -38,6 +40,14 @@ def test_a_service_of_which_nothing_is_wrong_is_healthy() -> None:
     [
         ({"turned_s_ago": 31.0}, "the main loop has not turned for 31 s"),
         ({"scheduler_alive": False}, "the scheduler does not run"),
+        (
+            {"scheduled_calls": {**STATUS["scheduled_calls"], "hanging": ["scan one"]}},
+            "a regular call has not ended when the next one was due: scan one",
+        ),
+        (
+            {"conversions": {**STATUS["conversions"], "silent_s": 121.0}},
+            "nothing is heard of a conversion for 121 s",
+        ),
         (
             {"journal": {"path": "/j", "blocked": True}},
             "the journal /j cannot be written",
@@ -84,6 +94,14 @@ def test_parts_may_be_missing_while_they_come_and_go(change: dict[str, Any], pha
         (
             {"reload": {"moment": 1.0, "reason": "a fault"}},
             "the last reload failed, the former configuration stays: a fault",
+        ),
+        (
+            {"scheduled_calls": {**STATUS["scheduled_calls"], "failed": 2}},
+            "2 calls of the scheduler failed since the start",
+        ),
+        (
+            {"scheduled_calls": {**STATUS["scheduled_calls"], "missed": 3}},
+            "3 calls of the scheduler came too late since the start",
         ),
         (
             {"output": {**STATUS["output"], "free_bytes": 5_000_000}},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from nd2watch.clock import SystemClock
+import structlog
+from structlog.testing import LogCapture
+
 from nd2watch.service.schedule import JobScheduler
-from tests.waiting import DEADLINE_S
+from tests.waiting import DEADLINE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +54,12 @@ class Movable(datetime):
 
 
 @contextmanager
-def running(clock: SetClock | None = None) -> Iterator[JobScheduler]:
-    scheduler = JobScheduler(1, clock or SetClock())
+def running(
+    clock: SetClock | None = None, capture: LogCapture | None = None
+) -> Iterator[JobScheduler]:
+    scheduler = JobScheduler(
+        1, clock or SetClock(), structlog.wrap_logger(None, [capture or LogCapture()])
+    )
     scheduler.start()
     try:
         yield scheduler
@@ -66,7 +73,7 @@ def test_a_conversion_begins_at_once_though_the_clock_is_set_back_then(
     begun = threading.Event()
     monkeypatch.setattr("apscheduler.triggers.date.datetime", Tomorrow)
     with running() as scheduler:
-        scheduler.convert("a", begun.set)
+        scheduler.convert("a", begun.set, fail)
         assert begun.wait(DEADLINE_S)
 
 
@@ -96,7 +103,7 @@ def test_a_clock_that_is_set_forward_by_months_holds_nothing_up(
         assert scanned.acquire(timeout=DEADLINE_S)
         Movable.ahead = timedelta(days=200)  # as many runs were missed as these have seconds
         assert scanned.acquire(timeout=4.0)
-        scheduler.convert("b", begun.set)
+        scheduler.convert("b", begun.set, fail)
         assert begun.wait(DEADLINE_S)
         assert scanned.acquire(timeout=DEADLINE_S)
 
@@ -113,7 +120,7 @@ def test_a_clock_that_goes_on_or_is_set_forward_calls_for_nothing_more() -> None
         for step_s in (1.0, -0.5, DAY_S, 0.0):
             clock.now += step_s
             scheduler.heed_clock()
-        scheduler.convert("after all that", done.set)
+        scheduler.convert("after all that", done.set, fail)
         assert done.wait(DEADLINE_S)
     assert count == 0
 
@@ -127,16 +134,81 @@ def test_it_is_stopped_while_it_begins_something_and_waits_for_that() -> None:
             ended.set()
 
         with running() as scheduler:
-            scheduler.convert("a", convert)
+            scheduler.convert("a", convert, fail)
             assert begun.wait(DEADLINE_S)
         assert ended.is_set()
 
 
 def test_a_conversion_may_follow_one_of_its_name_that_is_just_ending() -> None:
-    scheduler, second = JobScheduler(1, SystemClock()), threading.Event()
-    scheduler.start()
-    try:
-        scheduler.convert("same", lambda: scheduler.convert("same", second.set))
-        assert second.wait(10)
-    finally:
-        scheduler.stop()
+    second = threading.Event()
+    with running() as scheduler:
+        scheduler.convert("same", lambda: scheduler.convert("same", second.set, fail), fail)
+        assert second.wait(DEADLINE_S)
+
+
+def fail(error: Exception) -> None:
+    """Take the loss of a conversion that must not be lost."""
+    raise AssertionError from error
+
+
+def test_a_conversion_that_ends_by_an_error_is_told_as_lost() -> None:
+    capture, lost = LogCapture(), queue.SimpleQueue[Exception]()
+
+    def convert() -> None:
+        raise ValueError("a fault")
+
+    with running(capture=capture) as scheduler:
+        scheduler.convert("a", convert, lost.put)
+        assert str(lost.get(timeout=DEADLINE_S)) == "a fault"
+        assert scheduler.mishaps.failed == 1
+    (told,) = capture.entries
+    assert (told["event"], told["reason"]) == ("scheduled_call_failed", "a fault")
+    assert told["call"] == "a (1)"
+
+
+def test_a_conversion_for_which_there_is_no_thread_is_told_as_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(pool: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor._adjust_thread_count", refuse)
+    capture, lost = LogCapture(), queue.SimpleQueue[Exception]()
+    with running(capture=capture) as scheduler:
+        scheduler.convert("a", lambda: None, lost.put)
+        assert "can't start new thread" in str(lost.get(timeout=DEADLINE_S))
+        assert scheduler.mishaps.failed == 1
+    assert [entry["event"] for entry in capture.entries] == ["scheduled_call_failed"]
+
+
+def test_a_regular_call_that_hangs_is_told_once_and_until_it_ends() -> None:
+    capture, go_on, ended = LogCapture(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        go_on.wait(DEADLINE_S)
+        ended.set()
+
+    with running(capture=capture) as scheduler:
+        scheduler.scan_every("a", 0.05, hang)
+        until(lambda: scheduler.mishaps.overlapping > 2, "calls that are left out")
+        assert scheduler.mishaps.hanging == ("scan a",)
+        scheduler.scan_no_more()
+        go_on.set()
+        assert ended.wait(DEADLINE_S)
+        until(lambda: scheduler.mishaps.hanging == (), "the end")
+    assert [entry["event"] for entry in capture.entries] == ["scheduled_call_overlapping"]
+
+
+def test_tidying_may_take_longer_than_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nd2watch.service.schedule._SOON_S", 0.0)
+    capture, go_on = LogCapture(), threading.Event()
+
+    def tidy() -> None:
+        go_on.wait(DEADLINE_S)
+
+    with running(capture=capture) as scheduler:
+        scheduler.tidy_every(0.05, tidy)
+        until(lambda: scheduler.mishaps.overlapping > 2, "calls that are left out")
+        assert scheduler.mishaps.hanging == ()
+        go_on.set()
+    assert not capture.entries

@@ -98,8 +98,8 @@ def test_a_share_that_is_away_for_an_hour_is_few_lines_of_the_log(
     settings, clock, capture = load_settings(tmp_path / "config.toml"), QuickClock(), LogCapture()
     log = structlog.wrap_logger(None, [capture])
     monkeypatch.setattr(watch_thread, "_LONGEST_TURN_S", 0.01)
-    scheduler = JobScheduler(1, clock)
-    dispatcher = Dispatcher(tmp_path / "out", 0, scheduler, log)
+    scheduler = JobScheduler(1, clock, log)
+    dispatcher = Dispatcher(tmp_path / "out", 0, scheduler, clock, log)
     with Journal(tmp_path / "journal.db") as journal:
         (watch,) = settings.watches
         thread = WatchThread(

@@ -128,10 +128,29 @@ class Machine:
         text = CONFIG + "".join(WATCH.format(name=name) for name in names) + more
         self.path("/etc/nd2watch/config.toml").write_text(text, encoding="utf-8")
 
+    def hold_memory(self) -> None:
+        """See to it that the running service is held to its ``MemoryMax=``.
+
+        Where the kernel has memory in cgroups of version 1, which this systemd leaves alone, the
+        service is put into such a group with the limit that systemd has for it.
+        """
+        own = self.path(f"/sys/fs/cgroup{self.property('ControlGroup')}/memory.max")
+        if own.exists():
+            return
+        limit, process = self.property("MemoryMax"), self.property("MainPID")
+        group = "/run/memory/nd2watch-test"
+        self.do("mkdir", "--parents", "/run/memory")
+        if not self.path("/run/memory/cgroup.procs").exists():
+            self.do("mount", "-t", "cgroup", "-o", "memory", "memory", "/run/memory")
+        self.do("mkdir", "--parents", group)
+        self.do("sh", "-c", f"echo {limit} >{group}/memory.limit_in_bytes")
+        self.do("sh", "-c", f"echo {process} >{group}/cgroup.procs")
+
     def forget(self) -> None:
         """Stop the service; remove frames, ND2 files and what it has written to its log."""
         self.do("systemctl", "stop", "nd2watch")
         self.run("systemctl", "reset-failed", "nd2watch")  # fails when nothing has failed
+        self.run("rmdir", "/run/memory/nd2watch-test")  # it is there after one test alone
         folders = ("/srv/incoming", "/srv/nd2", "/var/lib/nd2watch")
         self.do("find", *folders, "-mindepth", "1", "-delete")
         self.do("truncate", "--size=0", "/run/nd2watch.log")

@@ -225,3 +225,28 @@ def test_the_stricter_rule_on_memory_that_the_unit_leaves_out_can_be_added(
     finally:
         rule.unlink()
         machine.do("systemctl", "daemon-reload")
+
+
+def test_a_conversion_beyond_the_memory_of_the_service_is_killed_alone(machine: Machine) -> None:
+    drop_in = machine.path("/run/systemd/system/nd2watch.service.d/memory.conf")
+    drop_in.write_text("[Service]\nMemoryHigh=infinity\nMemoryMax=300M\n", encoding="ascii")
+    machine.do("systemctl", "daemon-reload")
+    machine.configure(["a", "b"])
+    try:
+        machine.do("systemctl", "start", "nd2watch")
+        machine.hold_memory()
+        process = machine.property("MainPID")
+        for t in (1, 2):  # 200 MB each, of which a file system in memory keeps the ND2 file, too
+            with machine.path(f"/srv/incoming/b/img_t{t}.tif").open("wb") as file:
+                plane = np.full((10_000, 10_000), t, np.uint16)
+                tifffile.imwrite(file, plane, compression="zlib", rowsperstrip=1000)
+        until(lambda: "conversion_crashed" in machine.log(), "the end of the conversion")
+        assert "SIGKILL, as the system does when it ran out of memory" in machine.log()
+        _assert_converted(machine, "a", _expose(machine, "a"))
+        assert machine.property("MainPID") == process
+        assert machine.property("NRestarts") == "0"
+        assert not list(machine.path("/srv/nd2").glob("b*"))
+    finally:
+        drop_in.unlink()
+        machine.do("systemctl", "stop", "nd2watch")
+        machine.do("systemctl", "daemon-reload")
