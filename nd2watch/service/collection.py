@@ -171,6 +171,17 @@ class Collection:
         usual = f"most frames of the sequence are {sequence.usual_format()}"
         return [(frame, f"it is {frame.info.format_text}, {usual}") for frame in odd]
 
+    def new_surplus(self) -> str:
+        """Return what contradicts the layout's sizes, if that was not so the last time."""
+        surplus, was_reported = self.sequence.surplus(), self.misfit_reported
+        self.misfit_reported = bool(surplus)
+        return "" if was_reported else surplus
+
+    def heed_output(self) -> None:
+        """Take it up again when the file that was in the way of its output has gone."""
+        if self.blocked_by is not None and not os.path.lexists(self.blocked_by):
+            self.reopen()
+
     def tell(self, told: Sidecar, root: Path) -> None:
         """Take what its sidecars tell."""
         self.sequence = self.sequence.with_told(told, root)

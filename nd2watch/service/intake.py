@@ -36,6 +36,8 @@ _ZERO_TAIL_WAIT: Final = 4.0
 """A frame that ends in zeros may be preallocated: it is looked at again after so many times the
 settling time."""
 
+_LINK: Final = "it is a link, and links are not followed; watch what it points to"
+
 _MOST_READS: Final = 3
 """A frame that cannot be read at so many conversions is refused."""
 
@@ -114,11 +116,8 @@ class Intake:
     @property
     def is_waiting(self) -> bool:
         """Whether files or sequences may come further by themselves before long."""
-        now, change = self._clock.monotonic(), self._readiness.next_change()
-        is_soon = change is not None and change <= now + self._service.give_up_s
-        # A conversion that was not tried yet waits for another one into the same file.
-        is_next = any(c.retry_at > now and not c.attempts for c in self.collections.values())
-        return len(self._settling) > 0 or is_soon or is_next or self.wants_look
+        is_near = self._readiness.is_near(self._service.give_up_s)
+        return len(self._settling) > 0 or is_near or self.wants_look
 
     def scan(self) -> None:
         """Look at every file of the folder, and notice which have gone.
@@ -130,19 +129,23 @@ class Intake:
         """
         begun, present = self._clock.monotonic(), set()
         self._unreadable.begin()
-        for entry in list_entries(self.watch.root, self._unreadable.add):
+        links: list[Path] = []
+        for entry in list_entries(self.watch.root, self._unreadable.add, links.append):
             present.add(entry.path)
             if self.known.wants_a_look(entry):
                 self.notice(entry.path, entry)
+        present.update(map(os.fspath, links))
+        for link in links:
+            if self.known.pass_over(os.fspath(link)):
+                self._tell("warning", "link_passed_over", link, reason=_LINK)
         self.troubles.retain(present)
         for file in self.known.gone(present):
             self.notice(file)
         for collection in self.collections.values():
-            if collection.blocked_by and not os.path.lexists(collection.blocked_by):
-                collection.reopen()
+            collection.heed_output()
         root = self.watch.root
-        folders = sorted(self._unreadable.end())
-        unlisted = tuple("" if f == root else path_below(root, f) for f in folders)
+        closed = sorted(self._unreadable.end())
+        unlisted = tuple("" if f == root else path_below(root, f) for f in closed)
         self.look = Look(begun=begun, unlisted=unlisted)
 
     def notice(self, file: Path | str, entry: os.DirEntry[str] | None = None) -> None:
@@ -332,10 +335,8 @@ class Intake:
     def _check(self, collection: Collection) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
         sequence = collection.sequence
-        surplus = sequence.surplus()
-        if surplus and not collection.misfit_reported:
+        if surplus := collection.new_surplus():
             self._log.error("sequence_does_not_fit", sequence=sequence.title, reason=surplus)
-        collection.misfit_reported = bool(surplus)
         is_complete = collection.has_all
         for frame, reason in collection.odd_frames():
             if is_complete:

@@ -50,9 +50,18 @@ class KnownFiles:
         """Drop a file, and return its identity if it was known."""
         return self._keys.pop(os.fspath(path), None)
 
-    def pass_over(self, path: str, *, ignored: bool = False) -> None:
-        """Note that a file is no frame, as its name tells, or is to be ignored by its name."""
-        (self._ignored if ignored else self._passed_over).add(path)
+    def pass_over(self, path: str, *, ignored: bool = False) -> bool:
+        """Note that a file is no frame, as its name tells, or is to be ignored by its name.
+
+        Returns
+        -------
+        bool
+            Whether that is news.
+        """
+        known = self._ignored if ignored else self._passed_over
+        is_new = path not in known
+        known.add(path)
+        return is_new
 
     def is_passed_over(self, path: str) -> bool:
         """Return whether a file is no frame."""

@@ -191,6 +191,14 @@ class Readiness:
                 moments.append(collection.retry_at)
         return min(moments, default=None)
 
+    def is_near(self, within_s: float) -> bool:
+        """Return whether a sequence may come further by itself within some seconds."""
+        now, change = self._clock.monotonic(), self.next_change()
+        if change is not None and change <= now + within_s:
+            return True
+        # A conversion that was not tried yet waits for another one into the same file.
+        return any(c.retry_at > now and not c.attempts for c in self._collections.values())
+
     def report_stalled(self, *, all_open: bool = False) -> None:
         """Log what sequences lack that got no frame for long, each time once.
 

@@ -19,6 +19,7 @@ EVENTS: Final = (
     "frame_conflict",
     "frame_not_ready",
     "sidecar_not_read",
+    "link_passed_over",
     "file_passed_over",
 )
 """Events that tell of such files, the gravest first."""

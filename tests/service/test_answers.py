@@ -106,10 +106,12 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Let the share of watch "one" hang until the event is set."""
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
+    def listed(
+        root: Path, unreadable: Callable[..., None], *links: Callable[..., None]
+    ) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_entries(root, unreadable)
+        return list_entries(root, unreadable, *links)
 
     monkeypatch.setattr(intake, "list_entries", listed)
     yield answers

@@ -47,13 +47,13 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     folders: set[Path] = set()
 
     def listed(
-        root: Path, unreadable: Callable[[Path, OSError], None]
+        root: Path, unreadable: Callable[[Path, OSError], None], link: Callable[[Path], None]
     ) -> Iterator[os.DirEntry[str]]:
         if root in folders:
             raise OSError("it cannot be listed")
         for folder in folders:
             unreadable(folder, PermissionError(f"{folder} is closed"))
-        for entry in list_entries(root, unreadable):
+        for entry in list_entries(root, unreadable, link):
             if not any(str(folder) in entry.path for folder in folders):
                 yield entry
 
@@ -298,3 +298,18 @@ def test_a_published_frame_that_is_replaced_by_its_like_is_told(tmp_path: Path) 
     bench.settle()
     assert [e["path"] for e in bench.logged("frame_replaced")] == [path]
     assert bench.logged("frame_came_late") == []
+
+
+def test_links_are_told_of_once_and_not_followed(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path / "in")
+    add(tmp_path / "away", 1)
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "away")
+    for _ in range(3):
+        bench.settle()
+    (told,) = bench.logged("link_passed_over")
+    assert told["path"] == tmp_path / "in" / "linked"
+    assert bench.intake.troubles.counts() == {"link_passed_over": 1}
+    assert bench.intake.collections == {}
+    (tmp_path / "in" / "linked").unlink()
+    bench.settle()
+    assert bench.intake.troubles.counts() == {}

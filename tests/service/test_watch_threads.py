@@ -94,10 +94,12 @@ def test_a_share_that_does_not_answer_holds_up_no_other(
 ) -> None:
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
+    def listed(
+        root: Path, unreadable: Callable[..., None], *links: Callable[..., None]
+    ) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_entries(root, unreadable)
+        return list_entries(root, unreadable, *links)
 
     monkeypatch.setattr(intake, "list_entries", listed)
     monkeypatch.setattr(daemon, "_JOIN_S", 0.2)
@@ -116,10 +118,12 @@ def test_it_goes_on_when_the_share_answers_again(
 ) -> None:
     answers = threading.Event()
 
-    def listed(root: Path, unreadable: Callable[..., None]) -> Iterator[os.DirEntry[str]]:
+    def listed(
+        root: Path, unreadable: Callable[..., None], *links: Callable[..., None]
+    ) -> Iterator[os.DirEntry[str]]:
         if root.name == "one":
             assert answers.wait(60)
-        return list_entries(root, unreadable)
+        return list_entries(root, unreadable, *links)
 
     monkeypatch.setattr(intake, "list_entries", listed)
     with Running(folder):
