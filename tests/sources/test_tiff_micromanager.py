@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from nd2watch.sources import PAGES, ChannelInfo, SourceInfo, open_frame
+from nd2watch.config import built_in_presets
+from nd2watch.convert.files import plan_files
+from nd2watch.experiment import ImageSequence
+from nd2watch.layouts import only_layout_of
+from nd2watch.simulate import RunRequest, plan_run, write_run
+from nd2watch.sources import PAGES, ChannelInfo, PlaneReader, SourceInfo, open_frame
+from tests.frames import QUICK
 from tests.sources.tiff_files import Tag, TiffBuilder, pixels, read_planes, write
 
 if TYPE_CHECKING:
@@ -285,3 +291,41 @@ def test_a_placeholder_of_ome_is_no_document_and_a_document_tells_more(tmp_path:
     assert info.optics.magnification == 60.0
     assert [channel.name for channel in info.channels] == ["DAPI", "GFP"]
     assert [channel.emission_nm for channel in info.channels] == [525.0, None]
+
+
+def test_a_stack_of_a_set_is_the_same_under_any_name(tmp_path: Path) -> None:
+    preset = built_in_presets()["micro-manager"]
+    request = RunRequest(form="stack", t=2, sites=2, z=2, channels=("DAPI", "GFP"))
+    write_run(tmp_path / "run", plan_run(preset, request), QUICK)
+    first, second = sorted((tmp_path / "run").rglob("*.ome.tif"))
+    expected = {path: read_planes(path) for path in (first, second)}
+    (tmp_path / "away").mkdir()
+    for name in ("moved.tif", "moved.ome.tif", first.name):  # the last is that of the other one
+        info, planes = read_planes(second.rename(tmp_path / "away" / name))
+        second = tmp_path / "away" / name
+        wanted, stored = list(expected.values())[1]
+        assert info.axes == wanted.axes
+        np.testing.assert_array_equal(planes, stored)
+
+
+def test_the_names_of_stacks_decide_on_their_places(tmp_path: Path) -> None:
+    preset = built_in_presets()["micro-manager"]
+    request = RunRequest(form="stack", t=1, sites=2, z=2, channels=("DAPI", "GFP"))
+    write_run(tmp_path, plan_run(preset, request), QUICK)
+    first, second = sorted(tmp_path.rglob("*.ome.tif"))
+    stored = [read_planes(path)[1] for path in (first, second)]
+    spare = first.rename(tmp_path / "spare")
+    second.rename(first)
+    spare.rename(second)
+    layout = only_layout_of(preset)
+    sequence = ImageSequence(layout, layout.parse(first.relative_to(tmp_path)).sequence)
+    for path in (first, second):
+        name = layout.parse(path.relative_to(tmp_path))
+        sequence.add(name.coordinate, open_frame(path), name.fields)
+    (file,) = plan_files(sequence)
+    with PlaneReader() as reader:
+        planes = [plane for frame in file.plan.sources for plane in frame]
+        found = [reader.read(plane) for plane in planes if plane is not None]
+    np.testing.assert_array_equal(
+        np.array(found).reshape(2, 2, 2, *stored[0].shape[-2:]), np.stack(stored[::-1])
+    )
