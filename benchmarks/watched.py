@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_LOOK_S: Final = 0.25
+_LOOK_S: Final = 0.5
 _CONFIG: Final = """
 [output]
 folder = "out"

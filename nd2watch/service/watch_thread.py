@@ -343,9 +343,9 @@ class WatchThread:
 
     def _scan(self) -> None:
         """Look at all files; a folder that cannot be listed is tried again at the next scan."""
-        begun = self._clock.monotonic()
         self._scan_wanted = False
         self._observe()
+        begun = self._clock.monotonic()
         reason = ""
         try:
             identity = host.folder_identity(self.watch.root)
