@@ -89,6 +89,8 @@ class Companions:
         known = self._found.get(path.parent, set())
         if path in known:
             known.discard(path)
+            if not known:
+                del self._found[path.parent]
             self._read.pop(path, None)
             self.version += 1
 
