@@ -76,6 +76,8 @@ def explanation_lines(explanation: Explanation, what: str) -> Iterator[str]:
         yield f"  read by general presets too: {names}"
     if explanation.nearest is not None:
         yield from _nearest_lines(explanation.nearest)
+    elif not explanation.readings:
+        yield f"  nor does it come near to that of any {what}"
 
 
 def _reading_lines(reading: Reading) -> Iterator[str]:
@@ -103,7 +105,8 @@ def _nearest_lines(near: Nearest) -> Iterator[str]:
     yield f"    {stop.text}"
     yield f"    {'':{stop.at}}^"
     rest = f'stops at "{stop.text[stop.at :]}"' if stop.text[stop.at :] else "ends too early"
-    yield f'    matches up to "{stop.text[: stop.at]}", {rest}'
+    fits = f'matches up to "{stop.text[: stop.at]}"' if stop.at else "nothing of it matches"
+    yield f"    {fits}, {rest}"
     if stop.wanted:
         field = f", with {stop.field_form} for {{{stop.field}}}" if stop.field else ""
         yield f"    there should be: {stop.wanted}{field}"

@@ -12,6 +12,7 @@ from nd2watch.errors import LayoutError
 from nd2watch.experiment import AXES, WELL_FIELD
 from nd2watch.experiment.pattern import path_parts
 from nd2watch.guide.examples import likeness
+from nd2watch.guide.expression import share_told
 from nd2watch.guide.stops import stop_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Reading:
     layout : str
         Name of the layout.
     is_general : bool
-        It fits names of many programs.
+        It fits names of many programs, or makes nothing of this one.
     role : {"frame", "sidecar", "marker", "ignored", "refused"}
         "ignored": it is passed over by a key of the layout; "refused": its name is read, but tells
         what cannot be.
@@ -81,15 +82,22 @@ class Nearest:
     ----------
     layout : str
         Its name.
+    is_general : bool
+        It fits names of many programs.
     stop : Stop
         Where the name ceases to fit.
     examples : tuple of str
         Names that fit.
+    nearness : float
+        Share of the name that fits and is no free text, and its likeness to the examples,
+        together, less some of the share that remains.
     """
 
     layout: str
+    is_general: bool
     stop: Stop
     examples: tuple[str, ...]
+    nearness: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +120,9 @@ class Explanation:
 
 
 _NO_FRAME: Final = ("ignored", "refused")
-_LEAST_SCORE: Final = 0.5
-"""Of the share of a name that fits, and its likeness to examples, together: below is not near."""
+_NEAR: Final = 0.7
+_COST_OF_REST: Final = 0.3
+"""Nearness of a layout that comes near, and what a name loses of it of which nothing fits."""
 
 
 def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Explanation:
@@ -146,23 +155,33 @@ def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None
 def nearest(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Nearest | None:
     """Return the layout that comes nearest to a name; None where of several none comes near.
 
-    It is the one which the name follows farthest, as a share of it, and whose examples are most
-    alike; general ones count last.
+    A name comes near to a layout of which it has some fixed text or index, by what it has of these,
+    by its likeness to examples, and by how little of it remains.
     """
-    found: list[tuple[bool, float, Nearest]] = []
+    found: list[Nearest] = []
     for each in known:
         path = next(paths_of(name, each.root or folder))
-        for form in each.layout.pattern.forms:
-            stop = stop_of(form, path_parts(path))
-            if stop is not None:
-                examples = each.examples.get(form.name, ())
-                score = stop.share + likeness(path, examples)
-                entry = Nearest(layout=each.name, stop=stop, examples=examples)
-                found.append((each.is_general, -score, entry))
-    near = min(found, key=lambda entry: entry[:2], default=None)
-    if near is None or (len(known) > 1 and -near[1] < _LEAST_SCORE):
+        if not each.layout.matches(path):
+            found += filter(None, (_near(path, each, form) for form in each.layout.pattern.forms))
+    if len(known) > 1:
+        found = [near for near in found if near.stop.told and near.nearness >= _NEAR]
+    return max(found, key=lambda near: (near.nearness, not near.is_general), default=None)
+
+
+def _near(path: PurePosixPath, known: NamedLayout, form: NameForm) -> Nearest | None:
+    """Return how near a path comes to a form of a layout; None if it has too few folders."""
+    stop = stop_of(form, path_parts(path))
+    if stop is None:
         return None
-    return near[2]
+    examples = known.examples.get(form.name, ())
+    rest = 1 - stop.at / max(len(stop.text), 1)
+    return Nearest(
+        layout=known.name,
+        is_general=known.is_general,
+        stop=stop,
+        examples=examples,
+        nearness=stop.share + likeness(path, examples) - _COST_OF_REST * rest,
+    )
 
 
 def paths_of(name: Path, folder: Path | None) -> Iterator[PurePosixPath]:
@@ -251,7 +270,7 @@ def _reading(
     places = zip(AXES, told.coordinate, strict=True) if told is not None else ()
     return Reading(
         layout=known.name,
-        is_general=known.is_general,
+        is_general=known.is_general or _makes_nothing(form, path),
         role=role,
         path=path.as_posix(),
         form=form.name if form is not None else "",
@@ -263,6 +282,12 @@ def _reading(
         output=_output(known, told) if told is not None else "",
         reason=reason,
     )
+
+
+def _makes_nothing(form: NameForm | None, path: PurePosixPath) -> bool:
+    """Return whether a form takes a name as a whole for free text."""
+    fields = form.match(path_parts(path)) if form is not None else None
+    return form is not None and fields is not None and not share_told(form, fields, path)
 
 
 def _output(known: NamedLayout, told: FrameName) -> str:

@@ -11,6 +11,9 @@ from nd2watch.experiment.bounded import BoundedRegex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import PurePosixPath
+
+    from nd2watch.experiment.pattern import NameForm
 
 _ATOM: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 """One character as an expression has it: escaped, of a set, or by itself."""
@@ -45,6 +48,14 @@ def cuts(source: str) -> tuple[int, ...]:
 def free_groups(source: str) -> frozenset[str]:
     """Return the groups of an expression that take in any text."""
     return frozenset(name for name, inner in _groups(source) if _is_free(inner))
+
+
+def share_told(form: NameForm, fields: dict[str, str], path: PurePosixPath) -> float:
+    """Return the share of a name that is no free text, without its ending, 0 to 1."""
+    free = sum(len(fields[name]) for name in free_groups(form.regex.source) & fields.keys())
+    text = path.name if form.depth == 1 else path.as_posix()
+    ending = len(path.suffix)
+    return min(max((len(text) - ending - free) / max(len(path.stem), 1), 0.0), 1.0)
 
 
 def readable(source: str) -> str:

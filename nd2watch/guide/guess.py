@@ -256,4 +256,4 @@ def _nearest(names: FolderNames, known: Sequence[NamedLayout]) -> Nearest | None
         for path in names.images[:_MOST_NEAREST]
         if (near := nearest(Path(path), programs)) is not None
     ]
-    return max(found, key=lambda near: near.stop.share, default=None)
+    return max(found, key=lambda near: near.nearness, default=None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError, SourceError
 from nd2watch.experiment.pattern import path_parts
-from nd2watch.guide.expression import free_groups
+from nd2watch.guide.expression import share_told
 from nd2watch.sidecars import Sidecar
 from nd2watch.sources import list_files
 from nd2watch.sources.registry import SUFFIXES
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nd2watch.experiment import Companions, FrameName, SequenceKey
-    from nd2watch.experiment.pattern import NameForm
     from nd2watch.guide.known import NamedLayout
 
 MOST_NAMES: Final = 20_000
@@ -152,16 +151,8 @@ def _take(found: Findings, path: PurePosixPath) -> None:
     except (LayoutError, ValueError):
         return
     found.matched += 1
-    found.told += _share_told(form, fields, path)
+    found.told += share_told(form, fields, path)
     found.frames.setdefault(name.sequence, []).append((path, name))
-
-
-def _share_told(form: NameForm, fields: dict[str, str], path: PurePosixPath) -> float:
-    """Return the share of a name that is no free text, without its ending, 0 to 1."""
-    free = sum(len(fields[name]) for name in free_groups(form.regex.source) & fields.keys())
-    text = path.name if form.depth == 1 else path.as_posix()
-    ending = len(path.suffix)
-    return min(max((len(text) - ending - free) / max(len(path.stem), 1), 0.0), 1.0)
 
 
 def _read_sidecars(found: Findings) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _BETWEEN_MS: Final = 12.5
 """Time from one plane to the next, ms; less where a time point has too many."""
 
+_POINTS: Final = {"t": "time points", "p": "XY positions", "z": "Z planes", "c": "channels"}
 _NO_NAME: Final = re.compile(r"[/\\]")
 
 
@@ -80,10 +81,13 @@ class FramePlan:
         files: dict[str, tuple[object, ...]] = {}
         for frame in frames:
             place = self._place(frame)
-            if files.setdefault(frame.path, place) != place:
+            if (other := files.setdefault(frame.path, place)) != place:
+                outside = [name for axis, name in _POINTS.items() if axis not in self.pages]
+                pairs = zip(outside, other[1:], place[1:], strict=True)
+                untold = [name for name, one, another in pairs if one != another]
                 raise LayoutError(
                     f"several files would be named {frame.path!r}: names of this program do not"
-                    " tell all axes that are asked for"
+                    f" tell {' and '.join(untold)}, of which more than one is asked for"
                 )
         return replace(self.run, frames=frames)
 
@@ -128,7 +132,7 @@ class FramePlan:
     def _place(self, frame: RunFrame) -> tuple[object, ...]:
         """Return what all pages of the file of a frame have in common."""
         axes = {"t": frame.t, "p": (frame.well, frame.site), "z": frame.z, "c": frame.c}
-        return (self._part(frame), *(axes[axis] for axis in axes if axis not in self.pages))
+        return (self._part(frame), *(axes[axis] for axis in _POINTS if axis not in self.pages))
 
     def _part(self, frame: RunFrame) -> int:
         """Return the number of the file among those that follow each other, from 0."""

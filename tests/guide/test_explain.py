@@ -121,8 +121,31 @@ def test_the_nearest_preset_is_that_of_the_program(
     assert near.examples
 
 
-def test_nothing_is_near_a_name_that_is_like_none() -> None:
-    assert of("notes.txt").nearest is None
+@pytest.mark.parametrize(
+    "name",
+    ["notes.txt", "scan.png", "image5.tif", "cells-9.tif", "zstack_1.tif", "my cells.tif"],
+)
+def test_nothing_is_near_a_name_that_is_like_none(name: str) -> None:
+    assert of(name).nearest is None
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "rest"),
+    [("a_t01_z02.png", "generic", "png"), ("IMG_1234.JPG", "numbered", "JPG")],
+)
+def test_general_presets_come_near_too(name: str, preset: str, rest: str) -> None:
+    near = of(name).nearest
+    assert near is not None
+    assert near.layout == preset
+    assert near.stop.text[near.stop.at :] == rest
+
+
+def test_a_preset_that_makes_nothing_of_a_name_counts_as_general() -> None:
+    told = {reading.layout: reading.is_general for reading in of("exp1.TIF").readings}
+    assert told["metamorph"]
+    assert not {each.layout: each.is_general for each in of("exp1_w1DAPI.TIF").readings}[
+        "metamorph"
+    ]
 
 
 def test_a_single_layout_is_always_the_nearest() -> None:

@@ -50,8 +50,8 @@ def test_free_text_is_not_told() -> None:
 
 
 def test_what_looks_ahead_is_no_progress() -> None:
-    (form,) = KNOWN["metamorph"].layout.pattern.forms
-    found = stop_of(form, ["notes.tif"])
+    (form,) = KNOWN["yokogawa-cv8000"].layout.pattern.forms
+    found = stop_of(form, ["SC_notes.tif"])
     assert found is not None
     assert (found.at, found.told) == (0, 0)
 

@@ -80,6 +80,7 @@ _MICRO_MANAGER: Final = Tells(
     output="{folder}_cells_1.nd2",
     channels=IN_ORDER,
     positions="Pos{i}",
+    points={"p": 12},
     times="each frame",
     start_ms=1.0,
     stage_um=1e-3,

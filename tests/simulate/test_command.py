@@ -35,6 +35,7 @@ def test_forms_and_wells_are_chosen(tmp_path: Path) -> None:
     [
         (["--preset", "nothing"], "there is no preset 'nothing'; there are andor-fusion"),
         (["--preset", "zen", "--form", "x"], "there is no form 'x'; there are export"),
+        (["--preset", "prairie", "--p", "2"], "do not tell XY positions, of which more than one"),
         (["--preset", "zen", "-p", "{t}.tif"], "--pattern makes no sense with --preset"),
         (["--preset", "zen", "--field", "a=b"], "--field makes no sense with --preset"),
         (["--preset", "zen", "--first-index", "0"], "--first-index makes no sense"),

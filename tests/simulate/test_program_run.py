@@ -148,8 +148,8 @@ def test_the_bits_are_those_of_the_images(dtype: Any, bits: int) -> None:
 @pytest.mark.parametrize(
     ("name", "request_", "message"),
     [
-        ("{t}", RunRequest(z=2), "do not tell all axes"),
-        ("{t}", RunRequest(sites=2), "do not tell all axes"),
+        ("{t}", RunRequest(z=2), "do not tell Z planes, of which more than one"),
+        ("{t}", RunRequest(sites=2), "do not tell XY positions, of which more than one"),
         ("{t}", RunRequest(wells=("B02",)), "do not tell wells"),
         ("{t}_{unknown}", RunRequest(), "cannot be written"),
         ("{t}", RunRequest(form="other"), "there is no form"),
