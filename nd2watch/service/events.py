@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import threading
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -146,6 +147,8 @@ class FolderObserver:
 
     def start(self) -> None:
         """Start the observer's threads."""
+        # Folders that are made fast are found twice, which the library warns of and then heals.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         _LIBRARY.addHandler(self._losses)
         self._observer.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,3 +24,12 @@ def test_a_stopped_observer_leaves_no_thread(tmp_path: Path, is_started: bool) -
         observer.watch(tmp_path)
     observer.stop()
     until(lambda: set(threading.enumerate()) <= before, "the end of all threads")
+
+
+def test_a_warning_of_the_library_ends_no_thread() -> None:
+    observer = FolderObserver(ChangedPaths(lambda: None))
+    observer.start()
+    try:
+        warnings.warn("Callback with id '1' already exists for watch", RuntimeWarning, stacklevel=1)
+    finally:
+        observer.stop()
