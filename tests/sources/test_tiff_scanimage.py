@@ -134,7 +134,11 @@ def test_a_volume_that_was_cut_short_is_left_out_and_told(tmp_path: Path) -> Non
         (TWO, lambda page: page + 1, "number the frames otherwise"),
         (TWO, lambda page: page // 4 + 1, "number the frames otherwise"),
         (FAST | {"hStackManager.numSlices": "5"}, None, "3 frames of a volume, but 5 slices of 1"),
-        (FAST | {"hStackManager.numFramesPerVolumeWithFlyback": "2"}, None, "below 0"),
+        (
+            FAST | {"hStackManager.numFramesPerVolumeWithFlyback": "2"},
+            None,
+            "numbers of frames that cannot be",
+        ),
         (FAST | {"hScan2D.logAverageFactor": "3"}, None, "averages of 3 frames, which mix"),
         (STACK | {"hStackManager.framesPerSlice": "Inf"}, None, "Inf for hStackManager"),
         (FAST, lambda page: page // 2 + 3, "begins with frame 3, in the midst of a volume of 4"),
