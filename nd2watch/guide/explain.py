@@ -109,7 +109,8 @@ class Explanation:
     name : str
         The name as it was given.
     readings : tuple of Reading
-        By each layout that reads it; those of programs come first.
+        By each layout that reads it; those of programs come first, of general ones those that find
+        most in it.
     nearest : Nearest, optional
         The nearest layout when there is none of a program.
     """
@@ -141,7 +142,7 @@ def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None
     """
     known = [each for each in known if _below(name, each.root) is not None] or known
     readings = [found for each in known if (found := _first(name, each, folder)) is not None]
-    readings.sort(key=lambda reading: (reading.is_general, reading.role in _NO_FRAME))
+    readings.sort(key=_rank)
     if len(known) > 1:  # that others pass it over as well is no news
         readings = [r for r in readings if r.role != "ignored" or r.form] or readings
     is_read = any(not reading.is_general for reading in readings)
@@ -150,6 +151,12 @@ def explain(name: Path, known: Sequence[NamedLayout], folder: Path | None = None
         readings=tuple(readings),
         nearest=None if is_read else nearest(name, known, folder),
     )
+
+
+def _rank(reading: Reading) -> tuple[bool, bool, int]:
+    """Return what readings are sorted by."""
+    found = len(reading.fields.keys() - reading.sequence.keys()) if reading.is_general else 0
+    return reading.is_general, reading.role in _NO_FRAME, -found
 
 
 def nearest(name: Path, known: Sequence[NamedLayout], folder: Path | None = None) -> Nearest | None:

@@ -140,6 +140,11 @@ def test_general_presets_come_near_too(name: str, preset: str, rest: str) -> Non
     assert near.stop.text[near.stop.at :] == rest
 
 
+def test_the_general_preset_that_finds_most_comes_first() -> None:
+    assert of("image5.tif").readings[0].layout == "numbered"
+    assert of("cells p3 t1.tif").readings[0].layout == "generic"
+
+
 def test_a_preset_that_makes_nothing_of_a_name_counts_as_general() -> None:
     told = {reading.layout: reading.is_general for reading in of("exp1.TIF").readings}
     assert told["metamorph"]

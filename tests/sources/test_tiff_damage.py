@@ -19,6 +19,7 @@ from tests.sources.stk_files import Recorded, write_stk
 from tests.sources.test_tiff_lsm import SCAN
 from tests.sources.test_tiff_metaseries import record, write_records
 from tests.sources.test_tiff_micromanager import grid, stack
+from tests.sources.test_tiff_scanimage import STACK, VIEW, scan
 from tests.sources.tiff_files import pixels, write
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "ImageJ": imagej_tiff,
     "MetaSeries": lambda path: write_records(path, record(), record({"z-position": "1"})),
     "Micro-Manager": lambda path: stack(path, grid(2, 1, 2, 1)),
+    "ScanImage": lambda path: scan(path, 6, STACK | VIEW),
     "STK": stk,
     "LSM": lsm,
     "compressed LSM": lambda path: lsm(path, compressed=True),

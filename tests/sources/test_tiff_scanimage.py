@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BLOCK = 0x07030301
 TWO = {"hChannels.channelSave": "[1;2]", "hChannels.channelName": "{'red' 'green' 'far' 'x'}"}
 STACK = TWO | {"hStackManager.enable": "true", "hStackManager.numSlices": "3"}
+VIEW = {"hRoiManager.imagingFovUm": "[-32 -24;32 -24;32 24;-32 24]"}
 FAST = STACK | {
     "hFastZ.enable": "true",
     "hStackManager.framesPerSlice": "1",
@@ -134,7 +135,11 @@ def test_a_volume_that_was_cut_short_is_left_out_and_told(tmp_path: Path) -> Non
         (TWO, lambda page: page + 1, "number the frames otherwise"),
         (TWO, lambda page: page // 4 + 1, "number the frames otherwise"),
         (FAST | {"hStackManager.numSlices": "5"}, None, "3 frames of a volume, but 5 slices of 1"),
-        (FAST | {"hStackManager.numFramesPerVolumeWithFlyback": "2"}, None, "below 0"),
+        (
+            FAST | {"hStackManager.numFramesPerVolumeWithFlyback": "2"},
+            None,
+            "numbers of frames that cannot be",
+        ),
         (FAST | {"hScan2D.logAverageFactor": "3"}, None, "averages of 3 frames, which mix"),
         (STACK | {"hStackManager.framesPerSlice": "Inf"}, None, "Inf for hStackManager"),
         (FAST, lambda page: page // 2 + 3, "begins with frame 3, in the midst of a volume of 4"),
@@ -182,8 +187,7 @@ def test_settings_of_earlier_versions_are_in_the_descriptions(tmp_path: Path) ->
 
 
 def test_the_field_of_view_tells_the_size_of_square_pixels(tmp_path: Path) -> None:
-    square = TWO | {"hRoiManager.imagingFovUm": "[-32 -24;32 -24;32 24;-32 24]"}
-    assert open_frame(scan(tmp_path / "a.tif", 4, square)).info.pixel_size_um == 2
+    assert open_frame(scan(tmp_path / "a.tif", 4, TWO | VIEW)).info.pixel_size_um == 2
     oblong = TWO | {"hRoiManager.imagingFovUm": "[-32 -32;32 -32;32 32;-32 32]"}
     assert open_frame(scan(tmp_path / "b.tif", 4, oblong)).info.pixel_size_um is None
 

@@ -194,7 +194,7 @@ class ScanImage:
             flyback = self._count("stored", told) - told
         average = self._count("average", repeats if self._flag("averages all") else 1)
         if flyback < 0 or slices < 1 or repeats < 1 or average < 1:
-            raise self._contradiction("numbers of frames below 0")
+            raise self._contradiction("numbers of frames that cannot be")
         if repeats % average or flyback % average:
             raise self._contradiction(
                 f"averages of {average} frames, which mix those of different slices"
