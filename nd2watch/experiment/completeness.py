@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.experiment.axes import AXES, AXIS_NAMES, natural_key
 from nd2watch.experiment.plan_labels import expected_labels, planned_planes
+from nd2watch.experiment.told import relative_path
 from nd2watch.sources import PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from nd2watch.experiment.axes import Coordinate
     from nd2watch.experiment.sequence import ImageSequence
@@ -54,6 +55,17 @@ def is_ragged(sequence: ImageSequence) -> bool:
         return False
     return sequence.has_projections or any(
         sequence.planes(channel) != full for channel in sequence.channel_labels
+    )
+
+
+def is_ahead(sequence: ImageSequence) -> bool:
+    """Return whether unfinished sidecars tell of single frames, but not of all that are there."""
+    told = sequence.told
+    known: Collection[str] = told.frames if told.is_closed is False else ()
+    if sequence.lacks_lists:
+        known = frozenset(told.files)
+    return bool(known) and any(
+        relative_path(sequence, frame) not in known for frame in sequence.frames.values()
     )
 
 

@@ -143,10 +143,10 @@ class ImageSequence:
     @property
     def listed(self) -> frozenset[Coordinate] | None:
         """Places of all frames, if finished sidecars list them: those of all positions do."""
-        return None if self._lacks_lists else self._listed
+        return None if self.lacks_lists else self._listed
 
     @property
-    def _lacks_lists(self) -> bool:
+    def lacks_lists(self) -> bool:
         """Whether positions have lists of their own, and some of them are not finished yet."""
         if not self.told.is_of_position or self._listed is None:
             return False
@@ -308,11 +308,8 @@ class ImageSequence:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether an unfinished sidecar tells of single frames, but not of all that are there."""
-        told = self.told.frames if self.told.is_closed is False else {}
-        return bool(told) and any(
-            relative_path(self, frame) not in told for frame in self.frames.values()
-        )
+        """Whether unfinished sidecars tell of single frames, but not of all that are there."""
+        return completeness.is_ahead(self)
 
     @property
     def is_complete(self) -> bool:

@@ -86,7 +86,8 @@ class Completion:
         if rule == "marker":
             return collection.marker is not None
         if rule == "sidecar":
-            return collection.sequence.told.is_closed is True
+            sequence = collection.sequence
+            return sequence.told.is_closed is True and not sequence.lacks_lists
         if rule == "next":
             return collection.is_followed
         return now - collection.progressed >= self._pause_s(collection)
