@@ -188,6 +188,7 @@ NAMES = compile_names(PRESET.names).forms[0]
             {"name": "exp_s2", "c": "2", "cname": "Cy3-long pass", "p": None, "t": "120"},
         ),
         ("run_s12_t3.TIF", {"name": "run", "c": None, "p": "12", "t": "3"}),
+        ("exp1.TIF", {"name": "exp1", "c": None, "p": None, "t": None}),
         ("run_w2_s1.TIF", {"name": "run", "c": "2", "cname": "", "p": "1", "t": None}),
     ],
 )
@@ -197,6 +198,6 @@ def test_names_tell_wave_stage_and_time(name: str, fields: dict[str, str | None]
     assert found["folder"] == "day"
 
 
-@pytest.mark.parametrize("name", ["exp1.nd", "exp1_w1DAPI_thumb_s1.TIF", "exp1.TIF"])
+@pytest.mark.parametrize("name", ["exp1.nd", "exp1_w1DAPI_thumb_s1.TIF", "exp1.tiff"])
 def test_other_names_are_none_of_metamorph(name: str) -> None:
     assert NAMES.match([name]) is None
