@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -257,6 +258,12 @@ class TestPlan:
             "    missing: 1 of 3 values of t",
             f"    will write {Path('nd2/b.nd2')}",
         ]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="names have no such characters there")
+    def test_a_name_is_one_line(self, config: str, printed: Printed) -> None:
+        self.write("a\nb_t1_c1")
+        assert main(["plan", "-c", config]) == 0
+        assert "  a\N{REPLACEMENT CHARACTER}b: 1 of 3 frames" in printed()
 
     def test_says_what_completes_a_sequence_of_open_size(
         self, config: str, printed: Printed

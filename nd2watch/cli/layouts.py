@@ -50,7 +50,8 @@ def _presets(options: argparse.Namespace) -> int:
     if options.show is None:
         show_lines(preset_list_lines(presets))
     else:
-        show_lines(preset_lines(options.show, preset_named(options.show, presets)))
+        parts = preset_lines(options.show, preset_named(options.show, presets))
+        show_lines(line for part in parts for line in part.split("\n"))
     return 0
 
 

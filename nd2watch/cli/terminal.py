@@ -19,6 +19,8 @@ _CONTROL: Final = re.compile(
 )
 """Commands, other ends of lines, and what turns the direction of writing."""
 
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+
 
 def say(text: str, *, error: bool = False) -> None:
     """Print a message, whose characters the terminal may not know or might obey."""
@@ -33,7 +35,7 @@ def show_lines(lines: Iterable[str]) -> None:
     OSError
         If it cannot be printed; `BrokenPipeError` if its reader has gone.
     """
-    show("\n".join(map(_harmless, lines)))
+    show("\n".join(_harmless(line).replace("\n", _REPLACED) for line in lines))
 
 
 @contextmanager
@@ -66,4 +68,4 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
 def _harmless(text: str) -> str:
     """Return a text without characters that a terminal obeys."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _CONTROL.sub(_REPLACED, text)
