@@ -314,7 +314,7 @@ class Layout:
         """Return the label in a name, refusing a word where the layout lists others."""
         if not names:
             return ""
-        parts = [plain_label(fields[name]) for name in names if fields.get(name)]
+        parts = [plain_label(text) for name in names if (text := fields.get(name))]
         label = "_".join(parts) if parts else self.absent.get(axis, "")
         size = self.sizes.get(axis)
         listed = size.labels if size is not None else ()
