@@ -48,12 +48,11 @@ class NameForm:
 
         None when the path has too few parts.
         """
-        depth = len(parts) if self.depth is None else self.depth
-        if depth > len(parts):
+        if self.depth is None:
+            return "", "/".join(parts)
+        if self.depth > len(parts):
             return None
-        if depth == 1:
-            return "/".join(parts[:-1]), parts[-1]
-        return "/".join(parts[:-depth]), "/".join(parts[-depth:])
+        return "/".join(parts[: -self.depth]), "/".join(parts[-self.depth :])
 
     def match(self, parts: Sequence[str]) -> dict[str, str] | None:
         """Return the fields of a path, None when it does not match."""
