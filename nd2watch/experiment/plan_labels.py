@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nd2watch.experiment.axes import ordered_labels
 from nd2watch.experiment.wells import WELL_FIELD
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence, Set
 
     from nd2watch.experiment.sequence import ImageSequence
+
+_COUNTED: Final = ("t", "z")
+"""Axes on which no one leaves out numbers by choice, as XY positions of a plate are."""
 
 
 def planned_size(sequence: ImageSequence, axis: str) -> int | None:
@@ -38,6 +41,15 @@ def planned_size(sequence: ImageSequence, axis: str) -> int | None:
     sites = told.sites if len(fields) > 1 or WELL_FIELD not in fields else 1
     wells = len(told.wells) if WELL_FIELD in fields else 1
     return None if sites is None or not wells else sites * wells
+
+
+def counts_on(sequence: ImageSequence, axis: str) -> bool:
+    """Return whether numbers that labels leave out are missing, as nothing tells the size."""
+    layout = sequence.layout
+    if axis not in _COUNTED or sequence.listed is not None:
+        return False
+    is_timed = axis == "t" and layout.times.are_given
+    return not is_timed and planned_size(sequence, axis) is None
 
 
 def _tell_no_position(sequence: ImageSequence) -> bool:

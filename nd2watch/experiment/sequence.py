@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,11 +12,13 @@ from nd2watch.experiment import completeness
 from nd2watch.experiment.axes import AXES, ordered_labels
 from nd2watch.experiment.parts import parts_of
 from nd2watch.experiment.plan_labels import (
+    counts_on,
     expected_labels,
     planned_planes,
     planned_positions,
     planned_size,
 )
+from nd2watch.experiment.seen_labels import SeenLabels
 from nd2watch.experiment.told import relative_path
 from nd2watch.sidecars import Sidecar
 
@@ -66,8 +67,8 @@ class ImageSequence:
         self._listed: frozenset[Coordinate] | None = None
         self._listed_labels: tuple[frozenset[str], ...] = (frozenset(),) * len(AXES)
         self._places: dict[str, Coordinate] = {}
-        self._labels = tuple(Counter[str]() for _ in AXES)
-        self._flat: Counter[str] = Counter()
+        self._labels = tuple(SeenLabels(layout.first.get(axis)) for axis in AXES)
+        self._flat = SeenLabels()
         self._stacks = 0
         self._formats: dict[str, dict[str, FrameFile]] = {}
         self._fields: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {}
@@ -194,12 +195,12 @@ class ImageSequence:
         self._stacks += frame.info.plane_count > 1
         self._places[name] = coordinate
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
-            counter[label] += 1
+            counter.note(label)
             known = self._fields.get((axis, label))
             if axis in _TOLD and (known is None or name < known[0]):  # whatever came first
                 self._fields[axis, label] = (name, fields or {})
         if not coordinate[_Z]:
-            self._flat[coordinate[_C]] += 1
+            self._flat.note(coordinate[_C])
         return None
 
     def discard(self, path: Path) -> Coordinate | None:
@@ -215,10 +216,10 @@ class ImageSequence:
         if not alike:
             del self._formats[frame.info.format_text]
         for axis, counter, label in zip(AXES, self._labels, coordinate, strict=True):
-            if not _taken(counter, label):
+            if not counter.drop(label):
                 self._fields.pop((axis, label), None)
         if not coordinate[_Z]:
-            _taken(self._flat, coordinate[_C])
+            self._flat.drop(coordinate[_C])
         return coordinate
 
     def fields(self, axis: Literal["p", "c"], label: str) -> Mapping[str, str]:
@@ -235,13 +236,17 @@ class ImageSequence:
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """Return the ordered labels of each axis (t, p, z, c) that are known so far.
 
-        Those that a finished sidecar lists are known. An axis that the names do not have has one
-        empty label; so has no other axis, where names of some channels leave Z out.
+        Those that a finished sidecar lists are known, and those that a counter has left out. An
+        axis that the names do not have has one empty label; so has no other axis, where names of
+        some channels leave Z out.
         """
         found = []
         for axis, counter, listed in zip(AXES, self._labels, self._listed_labels, strict=True):
-            known = counter.keys() | listed or {""}
+            counted = counter.counted if counts_on(self, axis) else ()
+            known = counter.keys() | listed | set(counted) or {""}
             expected = expected_labels(self, axis, known)
+            if self.listed is not None and axis not in self.layout.sizes:  # what was really taken
+                expected = [label for label in expected if label in known]
             if axis == "z" and max(len(known), len(expected)) > 1:
                 known.discard("")
             found.append(ordered_labels(known, expected))
@@ -255,9 +260,10 @@ class ImageSequence:
 
     def _size(self, axis: str) -> int:
         """Return how many labels an axis is expected to have, where no list tells that."""
-        planned = planned_size(self, axis) or 1
-        is_stated = axis in self.layout.sizes and axis in self.layout.axes
-        return planned if is_stated else max(planned, self.seen(axis))
+        planned, seen = planned_size(self, axis) or 1, self._labels[AXES.index(axis)]
+        if axis in self.layout.sizes and axis in self.layout.axes:
+            return planned
+        return max(planned, self.seen(axis), seen.passed if counts_on(self, axis) else 0)
 
     def planes(self, channel: str) -> int:
         """Return how many files the Z planes of a channel are, by its label."""
@@ -383,12 +389,6 @@ class ImageSequence:
         if len(parts) > 1:
             raise LayoutError(f"sequence {self.title} is {len(parts)} files, by their Z planes")
         return parts[0].grid
-
-
-def _taken(counter: Counter[str], label: str) -> int:
-    """Count a label once less, and return how often it is left."""
-    counter[label] -= 1
-    return counter[label] or counter.pop(label)
 
 
 def _shown(labels: Iterable[str]) -> str:

@@ -52,6 +52,11 @@ class TimeLabels:
                 raise LayoutError(f"{form!r} is no form of a clock time: {error}") from error
         object.__setattr__(self, "_expressions", expressions)
 
+    @property
+    def are_given(self) -> bool:
+        """Whether labels are said to tell times."""
+        return bool(self.elapsed or self.clock)
+
     def times_ms(self, labels: Sequence[str]) -> tuple[float, ...]:
         """Return the time of each label, ms since the start, or since the first of clock times.
 
