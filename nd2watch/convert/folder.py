@@ -68,7 +68,7 @@ def collect_folder(
         sequence = sequences.setdefault(name.sequence, ImageSequence(layout, name.sequence))
         try:
             frame = open_frame(path)
-            layout.check(frame)
+            layout.check(frame, name.coordinate)
             rival = sequence.add(name.coordinate, frame, name.fields)
         except (SourceError, LayoutError) as error:
             faults.append(str(error))

@@ -293,17 +293,25 @@ class Layout:
         size = self.sizes.get(str(self.pages)) if inside else None
         return None if size is None else size.count
 
-    def check(self, file: FrameFile) -> None:
+    def check(self, file: FrameFile, place: Coordinate) -> None:
         """Refuse a file whose planes have no place in a sequence.
+
+        Parameters
+        ----------
+        file : FrameFile
+            The file.
+        place : Coordinate
+            What its name tells; planes may be on the axes that it leaves out.
 
         Raises
         ------
         LayoutError
-            If it has several, and their axis is unknown or in the pattern, or it has too many.
+            If it has several, and their axis is unknown or in the name, or it has too many.
         FrameIncomplete
             If it has too few of the pages whose number is given.
         """
-        check_axes(file, self.axes, pages=self.pages, joined=self.joined)
+        named = [axis for axis, label in zip(AXES, place, strict=True) if label]
+        check_axes(file, named, pages=self.pages, joined=self.joined)
         expected, found = self.page_count, file.info.sizes.get(PAGES, 1)
         if expected is not None and found < expected:
             raise FrameIncomplete(f"{file.path} holds {found} of {expected} pages", file.path)

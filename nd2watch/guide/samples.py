@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import AxisUnclear, LayoutError, SourceError
 from nd2watch.experiment import AXES, ImageSequence
-from nd2watch.sources import PAGES, open_frame
+from nd2watch.sources import PAGES, open_frame, path_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nd2watch.experiment import Layout, SequenceKey
+    from nd2watch.experiment import Coordinate, Layout, SequenceKey
     from nd2watch.guide.survey import Findings
     from nd2watch.sources import FrameFile
 
@@ -99,10 +99,11 @@ def _judged(found: Findings, layout: Layout, samples: Mapping[str, FrameFile]) -
     count, trouble = 0, ""
     for frame in samples.values():
         try:
-            layout.check(frame)
+            place = layout.parse(path_below(found.companions.root, frame.path)).coordinate
+            layout.check(frame, place)
         except AxisUnclear as error:
             count, trouble = frame.info.sizes.get(PAGES, 0), str(error)
-            pages = _pages(layout, frame) if count else ()
+            pages = _pages(layout, frame, place) if count else ()
             break
         except (LayoutError, SourceError) as error:
             trouble = str(error)
@@ -115,12 +116,12 @@ def _judged(found: Findings, layout: Layout, samples: Mapping[str, FrameFile]) -
     return Sampled(sequences=sequences, trouble=trouble, pages=pages, page_count=count)
 
 
-def _pages(layout: Layout, frame: FrameFile) -> tuple[str, ...]:
+def _pages(layout: Layout, frame: FrameFile, place: Coordinate) -> tuple[str, ...]:
     """Return the axes that the pages of a file may be, the likeliest first."""
     fitting = []
     for axis in ("z", "t", "c", "p"):
         try:
-            replace(layout, pages=axis).check(frame)
+            replace(layout, pages=axis).check(frame, place)
         except (LayoutError, SourceError):
             continue
         fitting.append(axis)

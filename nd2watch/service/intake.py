@@ -268,7 +268,8 @@ class Intake:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
             frame = open_frame(path)
-            self.watch.layout.check(frame)
+            name = self.watch.layout.parse(path_below(self.watch.root, path))
+            self.watch.layout.check(frame, name.coordinate)
         except (FrameIncomplete, OSError) as error:
             tries, quiet_s = self._settling.postpone(path)
             if not self._once and (quiet_s < self._service.give_up_s or isinstance(error, OSError)):
@@ -287,12 +288,11 @@ class Intake:
                     return
                 self._tell("warning", "frame_ends_in_zeros", path)
             self._settling.forget(path)
-            self._take(frame)
+            self._take(frame, name)
 
-    def _take(self, frame: FrameFile) -> None:
+    def _take(self, frame: FrameFile, name: FrameName) -> None:
         """Put a usable frame into its sequence."""
         self.troubles.clear(frame.path)
-        name = self.watch.layout.parse(path_below(self.watch.root, frame.path))
         if (collection := self.collections.get(name.sequence)) is None:
             collection = Collection(ImageSequence(self.watch.layout, name.sequence))
             self.collections[name.sequence] = collection

@@ -261,10 +261,10 @@ def test_a_file_with_fewer_pages_than_are_given_is_waited_for(tmp_path: Path) ->
         assert dict(file.sizes) == {"T": 2, "Z": 3, "Y": 24, "X": 32}
     more = Layout(pattern=layout.pattern, sizes={"z": AxisSize(count=4)}, pages="z")
     with pytest.raises(FrameIncomplete, match=r"t0.npy holds 3 of 4 pages"):
-        more.check(open_frame(tmp_path / "in" / "t0.npy"))
+        more.check(open_frame(tmp_path / "in" / "t0.npy"), ("0", "", "", ""))
     fewer = Layout(pattern=layout.pattern, sizes={"z": AxisSize(count=2)}, pages="z")
     with pytest.raises(LayoutError, match=r"t0.npy holds 3 pages, the layout says 2"):
-        fewer.check(open_frame(tmp_path / "in" / "t0.npy"))
+        fewer.check(open_frame(tmp_path / "in" / "t0.npy"), ("0", "", "", ""))
 
 
 def test_channels_in_pages_are_named_in_order(tmp_path: Path) -> None:
