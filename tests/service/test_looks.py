@@ -174,7 +174,7 @@ class TestNext:
 class TestRefusedFrames:
     def test_a_sequence_is_not_whole_without_them(self, tmp_path: Path) -> None:
         bench = bench_of(tmp_path)
-        add(tmp_path, 1, 2, 5)
+        add(tmp_path, 1, 2)
         bad = add(tmp_path, 3, 4, content=b"no image")
         bench.settle()
         bench.wait(QUIET_S)
