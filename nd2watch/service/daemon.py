@@ -221,7 +221,9 @@ class Daemon:
             )
             watch.start()
             if not self._once:
-                self._scheduler.scan_every(watch.watch.name, watch.interval_s, watch.scan)
+                self._scheduler.scan_every(
+                    watch.watch.name, watch.pace.interval_s, watch.scan_regularly
+                )
         if settings.retention.action != "keep":
             interval = min(max(settings.retention.after_h * 360, _TURN_S), _TIDY_S)
             retention = Retention(settings.retention, self._journal, self._clock, self._log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import queue
 import threading
@@ -16,6 +15,7 @@ from nd2watch.service.dispatch import act_on
 from nd2watch.service.events import ChangedPaths, FolderObserver
 from nd2watch.service.intake import Intake
 from nd2watch.service.memory import Memory
+from nd2watch.service.scan_pace import ScanPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +35,6 @@ Answer = TypeVar("Answer")
 _LONGEST_TURN_S: Final = 1.0
 """Pause of an idle loop, and time that a busy one spends on opening frames before it looks at
 anything else."""
-
-_LOCAL_SCAN_S: Final = 10.0
-_NETWORK_SCAN_S: Final = 30.0
-"""Longest time between scans where there are no events."""
 
 _RESTART_S: Final = 60.0
 """Pause after an error that nobody foresaw."""
@@ -83,10 +79,8 @@ class WatchThread:
         An error that nobody foresaw has ended the thread.
     turned : float
         When the thread last came round, monotonic seconds.
-    scanned : float, optional
-        When all files were last looked at, monotonic seconds.
-    scan_took : float
-        How long that took, s.
+    pace : ScanPace
+        When all files were last looked at, and will be again.
     """
 
     def __init__(
@@ -116,8 +110,10 @@ class WatchThread:
         self.fault = ""
         self.availability = Availability(watch.root, clock, self._log)
         file_system = host.file_system_of(watch.root)
-        self._is_network = host.is_network(file_system)
-        self._by_scans = watch.mode == "scan" or (watch.mode == "auto" and self._is_network)
+        is_network = host.is_network(file_system)
+        self._by_scans = watch.mode == "scan" or (watch.mode == "auto" and is_network)
+        self.pace = ScanPace(service.scan_interval_s, clock, is_network=is_network)
+        self.pace.has_events = not self._by_scans
         self.events_lost = 0
         self.turned = clock.monotonic()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -129,8 +125,6 @@ class WatchThread:
         self._observer = FolderObserver(self._events)
         self._is_unobserved = False
         self._scan_wanted = True
-        self.scanned: float | None = None
-        self.scan_took = 0.0
         self._running = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {watch.name}", daemon=True)
@@ -147,6 +141,11 @@ class WatchThread:
         """Have all files looked at; from any thread."""
         self._scan_wanted = True
         self.wake()
+
+    def scan_regularly(self) -> None:
+        """Have all files looked at if it is time again; from any thread."""
+        if self.pace.is_due:
+            self.scan()
 
     def ask(self, order: Callable[[Intake], Answer]) -> Future[Answer]:
         """Have something done on the thread that all state belongs to; from any thread.
@@ -178,20 +177,7 @@ class WatchThread:
     @property
     def mode(self) -> Literal["events", "scan"]:
         """How changes are noticed now."""
-        return "scan" if self._by_scans or self._is_unobserved else "events"
-
-    @property
-    def interval_s(self) -> float:
-        """Seconds from one scan to the next."""
-        wanted = self._service.scan_interval_s
-        if self.mode == "events":
-            return wanted
-        return min(wanted, _NETWORK_SCAN_S if self._is_network else _LOCAL_SCAN_S)
-
-    @property
-    def _least_pause_s(self) -> float:
-        """Seconds between scans: they must not eat up all time, nor be put off for long."""
-        return min(10 * self.scan_took, self.interval_s)
+        return "events" if self.pace.has_events else "scan"
 
     @property
     def is_unavailable(self) -> bool:
@@ -265,10 +251,8 @@ class WatchThread:
             self._observer.forget(folder)
         if changes.lost:
             self._tell_lost(changes.lost)
-        now = self._clock.monotonic()
-        pause = math.inf if self.scanned is None else now - self.scanned
-        self._scan_wanted |= changes.scan or pause > 2 * self.interval_s
-        if self._scan_wanted and pause >= self._least_pause_s:
+        self._scan_wanted |= changes.scan or self.pace.is_overdue
+        if self._scan_wanted and self.pace.left_s <= 0:
             self._scan()
         for path in changes.paths:
             if path.is_relative_to(self.watch.root):
@@ -359,8 +343,7 @@ class WatchThread:
         except OSError as error:
             reason = str(error)
         self.availability.note(reason)
-        self.scanned = self._clock.monotonic()
-        self.scan_took = self.scanned - begun
+        self.pace.note(begun)
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""
@@ -371,7 +354,7 @@ class WatchThread:
         except OSError as error:
             is_there = os.path.isdir(self.watch.root)  # noqa: PTH112 - pathlib's twin may raise
             if is_there and not self._is_unobserved:
-                self._is_unobserved = True
+                self._is_unobserved, self.pace.has_events = True, False
                 hint = host.watch_limit_hint(error, self.watch.root)
                 self._log.warning(
                     "folder_not_observed",
@@ -379,14 +362,14 @@ class WatchThread:
                     reason=f"{error}; files are found by scans only{hint}",
                 )
         else:
-            self._is_unobserved = False
+            self._is_unobserved, self.pace.has_events = False, True
 
     def _sleep(self) -> None:
         """Wait until something happens or a file may have settled."""
         now, due = self._clock.monotonic(), self.intake.next_due()
         left = _LONGEST_TURN_S if due is None else due - now
-        if self._scan_wanted and self.scanned is not None:
-            left = min(left, self.scanned + self._least_pause_s - now)
+        if self._scan_wanted:
+            left = min(left, self.pace.left_s)
         try:
             self._wakes.get(timeout=max(min(left, _LONGEST_TURN_S), 0.001))
             while not self._wakes.empty():

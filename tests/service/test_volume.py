@@ -108,7 +108,7 @@ def test_a_share_that_is_away_for_an_hour_is_few_lines_of_the_log(
         begun = clock.monotonic()
         thread.start()
         until(lambda: clock.monotonic() > begun + HOUR_S, "an hour")
-        looked = thread.scanned
+        looked = thread.pace.ended
         thread.stop()
         assert thread.join(30)
     assert looked is not None
