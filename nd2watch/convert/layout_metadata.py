@@ -49,7 +49,7 @@ def stated_of(sequence: ImageSequence, part: SequencePart) -> StatedMetadata:
         well_plate=plate,
         wells=wells if plate is not None else (),
         label_times_ms=layout.times.times_ms(times),
-        have_one_start=bool(told.frames),
+        have_one_start=bool(told.frames or told.pages),
         notes=(*part.notes, *assumed, *_unfinished(sequence)),
     )
 

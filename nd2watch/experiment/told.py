@@ -40,6 +40,9 @@ def completed(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> F
     plane = _plane_info(sequence, place, frame)
     if info.plane_count == 1 and plane != PlaneInfo():
         changes["planes"] = (laid_over(info.plane(0), plane),)
+    pages = sequence.told.pages.get(relative_path(sequence, frame), ())
+    if len(pages) == info.plane_count > 1 == len(sizes):  # else their order is not that of planes
+        changes["planes"] = tuple(laid_over(info.plane(at), page) for at, page in enumerate(pages))
     return replace(frame, info=replace(info, **changes)) if changes else frame
 
 

@@ -52,6 +52,8 @@ class Sidecar:
     frames : mapping from str to PlaneInfo
         What is told of single frames, by the path of the frame's file, with ``/``, from the folder
         of the sidecar.
+    pages : mapping from str to tuple of PlaneInfo
+        The same for each page of the files that have several.
     files : tuple of str
         The same paths of all frames that it lists; empty when it lists none.
     is_closed : bool, optional
@@ -79,6 +81,7 @@ class Sidecar:
     period_ms: float | None = None
     started: datetime | None = None
     frames: Mapping[str, PlaneInfo] = field(default_factory=dict)
+    pages: Mapping[str, tuple[PlaneInfo, ...]] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     is_closed: bool | None = None
     is_of_position: bool = False
@@ -111,6 +114,7 @@ class Sidecar:
         return replace(
             self,
             frames={f"{folder}/{name}": info for name, info in self.frames.items()},
+            pages={f"{folder}/{name}": infos for name, infos in self.pages.items()},
             files=tuple(f"{folder}/{name}" for name in self.files),
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from nd2watch.errors import SidecarError
 from nd2watch.sidecars.base import Sidecar
 from nd2watch.sidecars.document import Document
-from nd2watch.sidecars.values import label_of, local_moment, relative_path
+from nd2watch.sidecars.values import label_of, local_moment, relative_path, whole
 from nd2watch.sources import ChannelInfo, OpticsInfo, PlaneInfo
 from nd2watch.sources.tiff.units import magnification_of, moment
 from nd2watch.sources.values import above_zero, finite
@@ -38,9 +38,8 @@ def read(path: Path, data: bytes) -> Sidecar:
         If it is something else, or empty yet.
     """
     document = Document(path, data, "Sequence/Frame", is_lenient=True)
-    frames: dict[str, PlaneInfo] = {}
+    pages: dict[str, dict[int, PlaneInfo]] = {}
     channels: dict[str, ChannelInfo] = {}
-    shared = set[str]()
     first: Mapping[str, str] | None = None
     for frame, state in _frames(document):
         first = state if first is None else first
@@ -49,9 +48,9 @@ def read(path: Path, data: bytes) -> Sidecar:
             name = relative_path(file.get("filename"))
             if not name:
                 continue
-            if name in frames:
-                shared.add(name)
-            frames.setdefault(name, plane)
+            own = pages.setdefault(name, {})
+            page = whole(file.get("page"))
+            own[max(own, default=0) + 1 if page is None or page in own else page] = plane
             label = label_of(file.get("channel", ""))
             channels.setdefault(label, ChannelInfo(name=file.get("channelName") or f"Ch{label}"))
     root = document.root
@@ -59,6 +58,8 @@ def read(path: Path, data: bytes) -> Sidecar:
         raise SidecarError(f"{path} is no list of frames of Prairie View", path)
     state = _state(root) if first is None else first
     is_stack = _are_stacks(root)
+    ordered = {name: tuple(own[page] for page in sorted(own)) for name, own in pages.items()}
+    is_paged = any(len(infos) > 1 for infos in ordered.values())
     z_um = above_zero(state.get("micronsPerPixel_ZAxis"))
     return Sidecar(
         channels=channels,
@@ -66,12 +67,19 @@ def read(path: Path, data: bytes) -> Sidecar:
         pixel_size_um=above_zero(state.get("micronsPerPixel_XAxis")),
         z_step_um=z_um if is_stack else None,
         started=_started(root.get("date", "")),
-        # Of files with several pages no single plane is told.
-        frames={name: plane for name, plane in frames.items() if name not in shared},
-        files=tuple(frames),
-        is_closed=document.is_whole and bool(frames),
-        axis_fields={"t": ("cycle",), "z": ("idx",)} if is_stack else {"t": ("cycle", "idx")},
+        frames={name: infos[0] for name, infos in ordered.items() if len(infos) == 1},
+        pages={name: infos for name, infos in ordered.items() if len(infos) > 1},
+        files=tuple(ordered),
+        is_closed=document.is_whole and bool(ordered),
+        axis_fields=_axis_fields(is_stack=is_stack, is_paged=is_paged),
     )
+
+
+def _axis_fields(*, is_stack: bool, is_paged: bool) -> dict[str, tuple[str, ...]]:
+    """Return what the numbers in names are; pages of a file are the planes or times of a cycle."""
+    if not is_stack:
+        return {"t": ("cycle", "idx")}
+    return {"t": ("cycle",), "z": () if is_paged else ("idx",)}
 
 
 def _frames(document: Document) -> Iterator[tuple[Element, Mapping[str, str]]]:
