@@ -71,9 +71,20 @@ def planned_positions(sequence: ImageSequence, known: Set[str]) -> int:
     known : set of str
         Labels of positions.
     """
-    if known <= {sequence.layout.absent.get("p", "")}:
+    if known <= {sequence.layout.absent.get("p", "")} or _is_apart(sequence, known):
         return 1
     return planned_size(sequence, "p") or sequence.told.sizes.get("p", 1)
+
+
+def _is_apart(sequence: ImageSequence, known: Set[str]) -> bool:
+    """Return whether a folder is that of one position, although its name is none of a position.
+
+    Its finished list is of that position alone, and the numbers of others are in other folders.
+    """
+    told, (outer, *inner) = sequence.told, sequence.layout.fields_of("p") or ("",)
+    if not (inner and told.is_of_position and told.is_closed and len(known) == 1):
+        return False
+    return not sequence.fields("p", next(iter(known))).get(outer)
 
 
 def planned_planes(sequence: ImageSequence, channel: str) -> int | None:

@@ -105,6 +105,28 @@ def test_folders_of_other_names_are_sequences_that_wait_for_no_other(
     assert bench.ready == 1
 
 
+def test_each_of_several_folders_of_other_names_is_a_sequence(tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, "micro-manager")
+    acquired(tmp_path, "2.0", sites=3)
+    for number, name in enumerate(("A1", "A2", "B1")):
+        folder = (tmp_path / f"cells_1/Pos{number}").rename(tmp_path / "cells_1" / name)
+        sidecar = folder / "metadata.txt"
+        sidecar.write_text(sidecar.read_text().replace(f"Pos{number}/", f"{name}/"))
+    (lost,) = (tmp_path / "cells_1/B1").glob("*channel001*time000000001_z002*")
+    content = lost.read_bytes()
+    lost.unlink()
+    bench.settle()
+    assert bench.ready == 2
+    lost.write_bytes(content)
+    bench.settle()
+    assert bench.ready == 3
+    sequences = [collection.sequence for collection in bench.intake.collections.values()]
+    assert {sequence.title for sequence in sequences} == {
+        f"cells_1/{n}" for n in ("A1", "A2", "B1")
+    }
+    assert all(sequence.sizes() == (2, 1, 3, 2) for sequence in sequences)
+
+
 def test_plan_tells_which_position_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
