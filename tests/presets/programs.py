@@ -109,7 +109,7 @@ _YOKOGAWA: Final = Tells(
     has_plan=True,
 )
 _INCUCYTE: Final = Tells(
-    output="VID1630_{well}.nd2",
+    output="{folder}_VID1630_{well}.nd2",
     channels={"green": 1, "phase": 0},
     axes="tpc",
     has_wells=True,
@@ -148,10 +148,12 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
     ("incell", "incell"): Tells(
         output="{folder}_Plate1_1_{well}.nd2", channels=BY_NAME, has_wells=True, has_plate=False
     ),
-    ("incucyte", "channel in name"): replace(_INCUCYTE, output="VID7_{well}.nd2", name="VID7"),
+    ("incucyte", "channel in name"): replace(
+        _INCUCYTE, output="{folder}_VID7_{well}.nd2", name="VID7"
+    ),
     ("incucyte", "export"): _INCUCYTE,
     ("incucyte-archive", "archive"): replace(
-        _INCUCYTE, output="1630_{well}.nd2", channels={"C1": 1, "Ph": 0}, start_ms=1.0
+        _INCUCYTE, output="{folder}_1630_{well}.nd2", channels={"C1": 1, "Ph": 0}, start_ms=1.0
     ),
     ("lasx", "export"): Tells(
         output="{folder}_Series001_Series001.nd2", positions="{i}", channels=FROM_0
@@ -198,7 +200,7 @@ PROGRAMS: Final[Mapping[tuple[str, str], Tells]] = {
         output="{folder}_run.nd2", axes="t", channels=ONE, points={"t": 23}
     ),
     ("prairie", "prairie"): Tells(
-        output="TSeries-03022026-0930-001.nd2",
+        output="{folder}_TSeries-03022026-0930-001.nd2",
         channels=IN_ORDER,
         axes="tzc",
         times="each frame",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from nd2watch.config import built_in_presets
-from nd2watch.experiment import compile_regex, natural_key
+from nd2watch.experiment import OutputName, compile_regex, natural_key
 from nd2watch.layouts import only_layout_of
 from nd2watch.simulate import RunRequest, plan_run
 
@@ -134,3 +134,28 @@ def test_merged_images_of_nis_elements_are_passed_over(name: str, ignored: bool)
     layout = only_layout_of(PRESETS["nis-elements"])
     assert layout.is_ignored(PurePosixPath(name)) is ignored
     assert layout.matches(PurePosixPath(name)) is not ignored
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_output_names_tell_all_sequences_apart(name: str) -> None:
+    template = PRESETS[name].output
+    fields = only_layout_of(PRESETS[name]).key_fields
+    assert not template or all(f"{{{field}}}" in template for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "output"),
+    [
+        ("incucyte", "phase/VID1_A1_1_00d00h00m.tif", "VID1_A01.nd2"),
+        ("incucyte", "a/phase/VID1_A1_1_00d00h00m.tif", "a_VID1_A01.nd2"),
+        ("incucyte-archive", "EssenFiles/ScanData/2401/15/0930/7/B12-4-Ph.tif", "7_B12.nd2"),
+        ("incucyte-archive", "a/EssenFiles/ScanData/2401/15/0930/7/B12-4-Ph.tif", "a_7_B12.nd2"),
+        ("prairie", "T-1_Cycle00001_Ch1_000001.ome.tif", "T-1.nd2"),
+        ("prairie", "T-1/T-1_Cycle00001_Ch1_000001.ome.tif", "T-1.nd2"),
+        ("prairie", "a/b/T-1/T-1_Cycle00001_Ch1_000001.ome.tif", "a_b_T-1.nd2"),
+    ],
+)
+def test_a_run_is_named_after_the_folders_above_it(name: str, path: str, output: str) -> None:
+    preset = PRESETS[name]
+    key = only_layout_of(preset).parse(path).sequence
+    assert OutputName(template=preset.output).path(key, "scope") == Path(output)
