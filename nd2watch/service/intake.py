@@ -19,7 +19,7 @@ from nd2watch.service.report import LimitedLog
 from nd2watch.service.stability import SettlingFiles
 from nd2watch.service.troubles import Troubles
 from nd2watch.service.unreadable import UnreadableFolders
-from nd2watch.sources import FileKey, FrameFile, list_entries, open_frame, path_below
+from nd2watch.sources import SUFFIXES, FileKey, FrameFile, list_entries, open_frame, path_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,8 @@ class Intake:
             return self.watch.layout.parse(relative)
         except (LayoutError, ValueError) as error:
             self.known.pass_over(path)
-            self._tell("warning", "file_passed_over", Path(path), reason=str(error))
+            level = "warning" if path.lower().endswith(SUFFIXES) else "info"  # as of notes
+            self._tell(level, "file_passed_over", Path(path), reason=str(error))
             return None
 
     def _forget(self, path: str, name: FrameName, *, gone: bool) -> None:

@@ -210,6 +210,18 @@ def test_names_that_match_nothing_are_logged_once_each_with_the_reason(bench: Be
     assert "lists DAPI, GFP" in reasons["img_t001_xy01_z001_cCy5.tif"]
 
 
+def test_what_is_no_image_by_its_ending_is_told_but_warns_nobody(bench: Bench) -> None:
+    for name in ("comments.txt", "DisplaySettings.json", "stranger.TIF"):
+        (bench.folder / name).touch()
+    bench.settle()
+    levels = {e["path"].name: e["log_level"] for e in bench.logged("file_passed_over")}
+    assert levels == {
+        "comments.txt": "info",
+        "DisplaySettings.json": "info",
+        "stranger.TIF": "warning",
+    }
+
+
 def test_many_strange_names_do_not_flood_the_log(bench: Bench) -> None:
     for index in range(250):
         (bench.folder / f"stranger{index}.tif").touch()

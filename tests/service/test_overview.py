@@ -146,7 +146,8 @@ def test_a_frame_that_cannot_be_used_needs_a_person(tmp_path: Path) -> None:
 
 def test_a_stranger_is_told_of_but_needs_nobody(tmp_path: Path) -> None:
     write(tmp_path, *GRID)
-    (tmp_path / "in" / "notes.txt").touch()
+    (tmp_path / "in" / "stranger.tif").touch()
+    (tmp_path / "in" / "notes.txt").touch()  # as programs write it beside frames
     watch = look(tmp_path, SIZED)
     assert [(remark.level, remark.event) for remark in watch.remarks] == [
         ("warning", "file_passed_over")
@@ -157,7 +158,7 @@ def test_a_stranger_is_told_of_but_needs_nobody(tmp_path: Path) -> None:
 def test_many_strangers_are_counted(tmp_path: Path) -> None:
     write(tmp_path, *GRID)
     for number in range(130):
-        (tmp_path / "in" / f"notes{number}.txt").touch()
+        (tmp_path / "in" / f"notes{number}.tif").touch()
     *told, last = look(tmp_path, SIZED).remarks
     assert len(told) == 100
     assert (last.event, last.text) == ("more_of_the_same", "30 more files")
