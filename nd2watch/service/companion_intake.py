@@ -59,11 +59,17 @@ class CompanionIntake:
         self._tell = tell
 
     def takes(self, path: Path | str) -> bool:
-        """Return whether a file is a sidecar or marker; what has a frame's name is a frame."""
+        """Return whether a file is a sidecar or marker; what has a frame's name is a frame.
+
+        Names of sidecars may be those of other files, too, which are to be ignored.
+        """
         name = os.fspath(path).rpartition(os.sep)[2]
         if not self.companions.is_one(name):
             return False
-        return not self._layout.matches(path_below(self.companions.root, path))
+        below = path_below(self.companions.root, path)
+        if self.companions.is_sidecar(name) and self._layout.is_ignored(below):
+            return False
+        return not self._layout.matches(below)
 
     def notice(self, path: Path, key: FileKey | None) -> None:
         """Look at a file that is new, changed, or gone: then it has no identity."""

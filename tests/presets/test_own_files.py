@@ -66,6 +66,8 @@ BESIDE: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ),
     ("pco", "recording"): ("run.rec",),
     ("prairie", "prairie"): (
+        "TSeries-03022026-0930-001_Cycle00001_VoltageRecording_001.xml",
+        "TSeries-03022026-0930-001_Cycle00001_MarkPoints.xml",
         "TSeries-03022026-0930-001.env",
         "TSeries-03022026-0930-001Config.cfg",
         "TSeries-03022026-0930-001_Cycle00001_VoltageRecording_001.csv",
