@@ -33,7 +33,6 @@ BESIDE: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         "Protocol 1_2026-03-02_09.30.00_F00.ims",
         "Protocol 1_2026-03-02_09.30.00_metadata.txt",
     ),
-    ("andor-iq", "iq"): ("run.txt",),
     ("cellsens", "file"): ("Image.vsi", "_Image_/stack1/frame_t_0.ets"),
     ("incell", "incell"): ("Plate1_1.xdce", "A - 1(fld 1 wv DAPI - DAPI)_thumb.jpg"),
     ("incucyte", "export"): ("VID1630.PlateMap",),
