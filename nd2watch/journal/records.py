@@ -67,7 +67,7 @@ class SequenceRecord:
     changed : float
         When it came into this state, s since 1970.
     revision : int
-        How often it was converted before, for frames that came late.
+        By how much the number of its ND2 file is higher than the first.
     released : {"trim", "fill"} or None
         A person asked to convert it as it is.
     late : int

@@ -12,7 +12,7 @@ from nd2watch.experiment import ImageSequence
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nd2watch.experiment import Coordinate
+    from nd2watch.experiment import Coordinate, Layout
     from nd2watch.sidecars import Sidecar
     from nd2watch.sources import FrameFile
 
@@ -38,7 +38,8 @@ class Collection:
     outputs : tuple of Path
         Its ND2 files, the main one first, once they are known.
     revision : int
-        How often it was converted before, for frames that came late.
+        By how much the number of its ND2 file is higher than the first, as it was converted
+        before, without frames that came late, or as another file has the number.
     released : {"trim", "fill"} or None
         A person asked to convert it as it is.
     progressed : float
@@ -216,6 +217,24 @@ class Collection:
         self.newcomers = set()
         self.unreadable = Counter()
 
+    def anew(self, layout: Layout, now: float, *, again: bool) -> Collection:
+        """Return it without frames, to be collected again from its files.
+
+        Parameters
+        ----------
+        layout : Layout
+            That of its watch.
+        now : float
+            Monotonic seconds.
+        again : bool
+            It becomes another ND2 file than before; else that is compared with it.
+        """
+        return Collection(
+            ImageSequence(layout, self.sequence.key),
+            revision=self.revision + again,
+            progressed=now,
+        )
+
     def reopen(self) -> None:
         """Take it up again."""
         if self.state == "failed":
@@ -225,6 +244,18 @@ class Collection:
             self.reason = ""
             self.blocked_by = None
             self.newcomers = set()
+
+    def unblock(self) -> None:
+        """Note that it cannot be converted any more: what kept it from that is no matter."""
+        if self.attempts:
+            self.attempts, self.retry_at, self.reason = 0, 0.0, ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no files and will not be missed: nothing is done or promised for it."""
+        is_promised = self.released is not None or self.revision > 0
+        is_idle = self.state in ("collecting", "failed") and not is_promised
+        return not self.files and (self.is_settled or is_idle)
 
     @property
     def is_settled(self) -> bool:

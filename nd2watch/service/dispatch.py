@@ -260,6 +260,8 @@ class Dispatcher:
                 self.published += 1
         elif outcome.end == "present":
             log.info("already_converted")
+        elif outcome.end == "conflict" and outcome.job.is_numbered:
+            log.warning("output_taken", reason=f"{reason}; the next number is tried")
         elif outcome.end in ("changed", "cancelled"):
             log.info(f"conversion_{outcome.end}", reason=reason)
         elif outcome.end in ("blocked", "crashed", "unreadable"):
@@ -286,7 +288,9 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.files -= set(map(str, late))
         for path in sorted(late):
             intake.look_again(path)
-        intake.drop_if_empty(outcome.job.key)
+    elif outcome.end == "conflict" and outcome.job.is_numbered:
+        collection.revision += 1
+        _look_again(intake, collection)
     elif outcome.end in ("changed", "cancelled"):
         _look_again(intake, collection)
     elif outcome.end == "crashed" and collection.crashes + 1 >= _MOST_CRASHES:
@@ -309,6 +313,7 @@ def act_on(outcome: Outcome, intake: Intake, collection: Collection, now: float)
         collection.state = "failed"
         collection.reason = str(outcome.error)
         collection.blocked_by = outcome.output if outcome.end == "conflict" else None
+    intake.drop_if_empty(outcome.job.key)
 
 
 def _look_again(intake: Intake, collection: Collection) -> None:
@@ -353,7 +358,5 @@ def plan_job(watch: Watch, collection: Collection, extent: Extent, output_folder
         started = file.plan.picture.started
         return output_folder / watch.output_name.path(sequence.key, watch.name, started, part)
 
-    while number > 1 and os.path.lexists(output(plans[0])):
-        number += 1
     files = tuple(OutputFile(plan=file.plan, path=output(file)) for file in plans)
-    return Job(watch=watch.name, key=sequence.key, files=files)
+    return Job(watch=watch.name, key=sequence.key, files=files, is_numbered=number > 1)

@@ -134,19 +134,15 @@ class Intake:
             present.add(entry.path)
             if self.known.wants_a_look(entry):
                 self.notice(entry.path, entry)
-        present.update(map(os.fspath, links))
-        for link in links:
-            if self.known.pass_over(os.fspath(link)):
-                self._tell("warning", "link_passed_over", link, reason=_LINK)
-        self.troubles.retain(present)
         for file in self.known.gone(present):
             self.notice(file)
+        for link in self.known.new_links(map(os.fspath, links)):
+            self._tell("warning", "link_passed_over", Path(link), reason=_LINK)
+        present.update(map(os.fspath, links))
+        self.troubles.retain(present)
         for collection in self.collections.values():
             collection.heed_output()
-        root = self.watch.root
-        closed = sorted(self._unreadable.end())
-        unlisted = tuple("" if f == root else path_below(root, f) for f in closed)
-        self.look = Look(begun=begun, unlisted=unlisted)
+        self.look = Look.of(begun, self.watch.root, self._unreadable.end())
 
     def notice(self, file: Path | str, entry: os.DirEntry[str] | None = None) -> None:
         """Look at a file that is new, changed or gone; its entry of the folder saves time."""
@@ -186,6 +182,7 @@ class Intake:
             self._settling.observe(path, key, name.sequence)
         else:
             self._settling.forget(path)
+            self.drop_if_empty(name.sequence)
 
     def _parse(self, path: str) -> FrameName | None:
         """Return what a name says; a name that is no frame's is logged once."""
@@ -213,7 +210,6 @@ class Intake:
                 collection.files.discard(path)
                 collection.late.discard(path)
                 collection.rewritten.discard(path)
-            self.drop_if_empty(name.sequence)
             return
         self._release(collection, Path(path))
         misfits, collection.misfits = collection.misfits - {Path(path)}, set()
@@ -223,10 +219,15 @@ class Intake:
             collection.reopen()
 
     def drop_if_empty(self, key: SequenceKey) -> None:
-        """Forget a settled sequence without files: its name is free for a new one."""
-        collection = self.collections[key]
-        if collection.is_settled and not collection.files:
-            del self.collections[key]
+        """Forget a sequence without files, for which nothing was promised: its name is free."""
+        collection = self.collections.get(key)
+        if collection is None or not collection.is_empty or self._settling.has_any_of(key):
+            return
+        del self.collections[key]
+        if not collection.is_settled:
+            reason = "all of its files have gone, and it was not converted"
+            title = collection.sequence.title
+            self._log.warning("sequence_gone", sequence=title, reason=reason)
 
     def _release(self, collection: Collection, path: Path) -> None:
         """Take a file out of its sequence; its doubles get another chance."""
@@ -254,7 +255,7 @@ class Intake:
             except OSError:
                 key = last  # opening it will tell why
             if key is None:
-                self._settling.forget(path)
+                self.notice(path)
             elif key == last and self._beside.takes(path):
                 self.troubles.clear(path)
                 self._beside.read(path, key)
@@ -331,7 +332,7 @@ class Intake:
             reason=f"its sequence is published already; {what}",
         )
         if again:
-            self.begin_anew(collection, revision=collection.revision + 1)
+            self.begin_anew(collection, again=True)
 
     def _check(self, collection: Collection) -> None:
         """Report frames that do not fit the others; refuse them once the sequence is whole."""
@@ -366,12 +367,11 @@ class Intake:
         for path in self.refusals.of(key):
             self.look_again(path)
 
-    def begin_anew(self, collection: Collection, revision: int = 0) -> None:
-        """Collect the frames of a sequence again, whatever has become of it."""
-        files, key, now = collection.files, collection.sequence.key, self._clock.monotonic()
-        sequence = ImageSequence(self.watch.layout, key)
-        self.collections[key] = Collection(sequence, revision=revision, progressed=now)
-        for path in sorted(files):
+    def begin_anew(self, collection: Collection, *, again: bool = False) -> None:
+        """Collect the frames of a sequence again; with `again`, they become another ND2 file."""
+        anew = collection.anew(self.watch.layout, self._clock.monotonic(), again=again)
+        self.collections[collection.sequence.key] = anew
+        for path in sorted(collection.files):
             self.look_again(path)
 
     def ready(self) -> list[tuple[Collection, Extent]]:

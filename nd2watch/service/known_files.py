@@ -26,6 +26,7 @@ class KnownFiles:
         self._keys: dict[str, FileKey] = {}
         self._passed_over: set[str] = set()
         self._ignored: set[str] = set()
+        self._links: set[str] = set()
 
     def __setitem__(self, path: Path | str, key: FileKey) -> None:
         self._keys[os.fspath(path)] = key
@@ -66,6 +67,11 @@ class KnownFiles:
     def is_passed_over(self, path: str) -> bool:
         """Return whether a file is no frame."""
         return path in self._passed_over or path in self._ignored
+
+    def new_links(self, links: Iterable[str]) -> list[str]:
+        """Note the links that are there now, and return those that were not at the last look."""
+        before, self._links = self._links, set(links)
+        return sorted(self._links - before)
 
     @property
     def ignored(self) -> int:

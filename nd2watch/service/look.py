@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nd2watch.experiment import FOLDER_FIELD
+from nd2watch.sources import path_below
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from nd2watch.service.collection import Collection
 
 
@@ -26,6 +30,12 @@ class Look:
 
     begun: float = -math.inf
     unlisted: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, begun: float, root: Path, closed: Iterable[Path]) -> Look:
+        """Return a look that could not list some folders, below a root or that itself."""
+        below = ("" if folder == root else path_below(root, folder) for folder in sorted(closed))
+        return cls(begun=begun, unlisted=tuple(below))
 
     def blind_spot(self, collection: Collection) -> str | None:
         """Return a folder that may hold frames of a sequence, and could not be listed."""

@@ -107,7 +107,7 @@ class Readiness:
         self._note_followed(open_ones)
         for collection in open_ones:
             self.refresh(collection)
-            if collection.state != "collecting" or now < collection.retry_at:
+            if collection.state != "collecting":
                 continue
             if any(map(self._settling.has, collection.sidecars)):
                 continue
@@ -115,6 +115,9 @@ class Readiness:
             extent = self._extent_of(collection, now)
             if extent is None:
                 collection.ended_at, collection.waits_for_turn = None, False
+                collection.unblock()
+            elif now < collection.retry_at:
+                continue
             elif self._completion.is_certain(collection, now) or self._is_seen(collection, look):
                 yield collection, extent
 

@@ -70,11 +70,14 @@ class Job:
         Its key there.
     files : tuple of OutputFile
         What to write, the main file first.
+    is_numbered : bool
+        Their names have a number, of which there is always a higher one.
     """
 
     watch: str
     key: SequenceKey
     files: tuple[OutputFile, ...]
+    is_numbered: bool = False
 
     @property
     def title(self) -> str:

@@ -540,7 +540,7 @@ class TestPromises:
         write(folder / "a", WHAT)
         first = Run(folder, journal)
         first.publish()
-        first.intake.begin_anew(first.collection, revision=1)
+        first.intake.begin_anew(first.collection, again=True)
         first.keep()
         second = Run(folder, journal)
         second.turn()
