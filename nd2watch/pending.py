@@ -156,9 +156,18 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def remove_orphans(folder: Path) -> list[Path]:
-    """Delete temporary files below `folder` that no living process holds, and return them."""
-    candidates = [path for path in folder.rglob(".nd2watch-*.tmp") if _NAME.fullmatch(path.name)]
+def remove_orphans(folder: Path, *, below: bool = True) -> list[Path]:
+    """Delete temporary files that no living process holds, and return them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are.
+    below : bool, default True
+        Also in all folders below it.
+    """
+    search = folder.rglob if below else folder.glob
+    candidates = [path for path in search(".nd2watch-*.tmp") if _NAME.fullmatch(path.name)]
     return [path for path in candidates if host.remove_unlocked(path)]
 
 

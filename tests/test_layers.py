@@ -52,7 +52,7 @@ PACKAGES = {
     "oiffile": {"sources/olympus/*.py"},
     "imagecodecs": {"sources/*.py"},
     "watchdog": {"service/events.py"},
-    "apscheduler": {"service/schedule.py"},
+    "apscheduler": {"service/schedule.py", "service/executor.py"},
     "pydantic": {"config/*.py"},
     "regex": {"experiment/bounded.py"},
     "rich": {"cli/terminal.py", "cli/simulation.py", "demo.py"},

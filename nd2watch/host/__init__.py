@@ -22,6 +22,7 @@ from nd2watch.host.local_sockets import (
 from nd2watch.host.locking import FileLock, create_locked, lock_owner, open_locked, remove_unlocked
 from nd2watch.host.mounts import file_system_of, free_bytes, is_network
 from nd2watch.host.notification import send_datagram
+from nd2watch.host.patience import answer_within, ask
 from nd2watch.host.processes import (
     become_expendable,
     exit_on_termination,
@@ -35,6 +36,8 @@ from nd2watch.host.publication import publish, remove_claim
 __all__ = [
     "FileLock",
     "Peer",
+    "answer_within",
+    "ask",
     "become_expendable",
     "connect_to",
     "connect_to_loopback",

@@ -147,6 +147,17 @@ class FileLock:
             self.close()
             raise
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is held is still the one of that name."""
+        if self._descriptor is None:
+            return False
+        try:
+            there = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116 - as of descriptors
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._descriptor))
+
     def close(self) -> None:
         """Let others hold the file."""
         descriptor, self._descriptor = self._descriptor, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
@@ -92,6 +93,7 @@ class Daemon:
             clock,
             log,
             task,
+            claim=lambda: self._claim.hold(),
         )
         self._watches: list[WatchThread] = []
         self._retention: Retention | None = None
@@ -216,13 +218,10 @@ class Daemon:
             for watch in settings.watches
         ]
         for watch in self._watches:
-            self._log.info(
-                "watching", watch=watch.watch.name, folder=watch.watch.root, mode=watch.mode
-            )
             watch.start()
             if not self._once:
                 self._scheduler.scan_every(
-                    watch.watch.name, watch.pace.interval_s, watch.scan_regularly
+                    watch.watch.name, watch.pace.asks_every_s, watch.scan_regularly
                 )
         if settings.retention.action != "keep":
             interval = min(max(settings.retention.after_h * 360, _TURN_S), _TIDY_S)
@@ -259,9 +258,9 @@ class Daemon:
         """Delete what conversions of an earlier run left when that was killed."""
         folder = self._settings.output_folder
         try:
-            for path in remove_orphans(folder):
+            for path in host.answer_within(_JOIN_S, partial(remove_orphans, folder)):
                 self._log.info("unfinished_file_removed", path=path)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             self._log.error("output_folder_unavailable", folder=folder, reason=str(error))
 
     def _obey(self) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from nd2watch import host
 from nd2watch.convert import plan_files
-from nd2watch.errors import Nd2WatchError, SourceError
+from nd2watch.errors import Nd2WatchError, ServiceRunning, SourceError
+from nd2watch.service.free_space import FreeSpace
 from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _FIRST_RETRY_S: Final = 5.0
 _MOST_DOUBLINGS: Final = 7
 """The longest pause is 5 s doubled so often, near 11 minutes."""
+
+_CLAIM_S: Final = 15.0
+"""How long the output folder is waited for before a conversion."""
 
 _MOST_CRASHES: Final = 3
 """A sequence that crashed its process so often is left alone until one of its files changes."""
@@ -75,6 +79,9 @@ class Dispatcher:
         Gets an event for each state a sequence comes to.
     task : Task, default `run_job`
         What carries out a conversion, in its process.
+    claim : callable, optional
+        Called before each conversion; raises `ServiceRunning` if the output folder is another
+        service's.
 
     Attributes
     ----------
@@ -90,6 +97,7 @@ class Dispatcher:
         clock: Clock,
         log: FilteringBoundLogger,
         task: Task = run_job,
+        claim: Callable[[], None] = lambda: None,
     ) -> None:
         self.output_folder = output_folder
         self.reserve_bytes = reserve_bytes
@@ -99,6 +107,8 @@ class Dispatcher:
         self._clock = clock
         self._log = log
         self._task = task
+        self._claim = claim
+        self._free_space = FreeSpace()
         self._processes = ProcessPool()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -155,14 +165,16 @@ class Dispatcher:
             self._count_failed()
             self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
             return False
+        conversion = _Conversion(job=job, done=done, seen=self._clock.monotonic())
+        free = self._free_space.of(self.output_folder)  # it may take a while: not under the lock
+        wanted = self._space_for(job, free)
         with self._lock:
             if any(
                 job.outputs & other.job.outputs for other in self._under_way
             ):  # of a sequence of the same name
                 collection.retry_at = now + _FIRST_RETRY_S
                 return False
-            lack = self._lack_of_space(job)
-            conversion = _Conversion(job=job, done=done, seen=self._clock.monotonic())
+            lack = self._lack_of_space(wanted, free)
             if not lack:
                 self._under_way.append(conversion)
         if lack:
@@ -185,15 +197,19 @@ class Dispatcher:
         )
         return True
 
-    def _lack_of_space(self, job: Job) -> str:
+    def _space_for(self, job: Job, free: int | None) -> int:
+        """Return the bytes that a job needs; files that are there count where room is scarce."""
+        wanted = sum(file.plan.byte_count for file in job.files)
+        if free is None or wanted <= free - self.reserve_bytes:
+            return wanted
+        return sum(file.plan.byte_count for file in job.files if not os.path.lexists(file.path))
+
+    def _lack_of_space(self, wanted: int, free: int | None) -> str:
         """Return why the disk has no room for a job beside those that run; empty if it has."""
-        wanted = sum(file.plan.byte_count for file in job.files if not os.path.lexists(file.path))
-        free = host.free_bytes(self.output_folder)
         if free is None or not wanted:
             return ""
         promised = sum(f.plan.byte_count for c in self._under_way for f in c.job.files)
-        left = free - promised - self.reserve_bytes
-        if wanted <= left:
+        if wanted <= free - promised - self.reserve_bytes:
             return ""
         return (
             f"{self.output_folder} has no room for {wanted / 1e6:.0f} MB: {free / 1e6:.0f} MB are"
@@ -219,7 +235,12 @@ class Dispatcher:
                 return
             conversion.has_begun = True
         cancelled()
-        outcome = self._processes.run(job, cancelled, progress, self._task, advance)
+        try:
+            host.answer_within(_CLAIM_S, self._claim)
+        except (ServiceRunning, OSError) as error:
+            outcome = _blocked(job, error)
+        else:
+            outcome = self._processes.run(job, cancelled, progress, self._task, advance)
         self._finish(conversion, outcome)
 
     def _finish(self, conversion: _Conversion, outcome: Outcome) -> None:

@@ -141,16 +141,9 @@ class FolderObserver:
 
     def __init__(self, handler: ChangedPaths) -> None:
         self._handler = handler
-        self._observer: BaseObserver = Observer()
+        self._observer: BaseObserver | None = None
         self._watches: dict[Path, tuple[tuple[int, int], ObservedWatch]] = {}
         self._losses = _Losses(handler.note_loss)
-
-    def start(self) -> None:
-        """Start the observer's threads."""
-        # Folders that are made fast are found twice, which the library warns of and then heals.
-        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-        _LIBRARY.addHandler(self._losses)
-        self._observer.start()
 
     def watch(self, root: Path) -> None:
         """Observe a folder unless the very same one is observed already.
@@ -171,29 +164,44 @@ class FolderObserver:
             if known[0] == identity and self._is_emitting(known[1]):
                 return
             self.forget(root)
-        watch = self._observer.schedule(self._handler, str(root), recursive=True)
+        watch = self._started().schedule(self._handler, str(root), recursive=True)
         self._watches[root] = (identity, watch)
+
+    def _started(self) -> BaseObserver:
+        """Return the observer; it is made when it is wanted, as the system may have none left."""
+        if self._observer is None:
+            # Folders that are made fast are found twice, which the library warns of and then heals.
+            warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+            observer = Observer()
+            try:
+                observer.start()
+            except BaseException:
+                observer.stop()  # on Linux it has a thread before it is started
+                raise
+            _LIBRARY.addHandler(self._losses)
+            self._observer = observer
+        return self._observer
 
     def forget(self, root: Path) -> None:
         """Observe a folder no more: one that was deleted gives no events when it is made anew."""
         known = self._watches.pop(root, None)
-        if known is not None:
+        if known is not None and self._observer is not None:
             with contextlib.suppress(KeyError):
                 self._observer.unschedule(known[1])
 
     def _is_emitting(self, watch: ObservedWatch) -> bool:
         """Return whether the thread that reads this folder's events lives."""
-        return any(e.watch == watch and e.is_alive() for e in self._observer.emitters)
+        emitters = () if self._observer is None else self._observer.emitters
+        return any(e.watch == watch and e.is_alive() for e in emitters)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread that hands events on lives."""
-        return self._observer.is_alive()
+        """Whether the thread that hands events on lives, or there is none yet."""
+        return self._observer is None or self._observer.is_alive()
 
     def stop(self) -> None:
         """End all threads."""
         _LIBRARY.removeHandler(self._losses)
-        is_started = self._observer.is_alive()
-        self._observer.stop()  # on Linux it has a thread before it is started
-        if is_started:
+        if self._observer is not None:
+            self._observer.stop()
             self._observer.join()

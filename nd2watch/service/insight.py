@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
-
-from nd2watch import host
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from nd2watch.clock import Clock
     from nd2watch.journal import Journal
@@ -21,9 +17,6 @@ if TYPE_CHECKING:
     from nd2watch.service.watch_thread import WatchThread
 
 Phase = Literal["starting", "running", "reloading", "stopping"]
-
-_DISK_S: Final = 1.0
-"""Longest wait for the free space of a disk, which may be a share that hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,28 +92,3 @@ class Insight:
     scheduler: JobScheduler
     errors: LastErrors
     clock: Clock
-
-
-class FreeSpace:
-    """Tells the free space of disks, and waits for none that hangs; for any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asking: dict[Path, threading.Thread] = {}
-        self._told: dict[Path, int | None] = {}
-
-    def of(self, folder: Path) -> int | None:
-        """Return the bytes that are free for files in a folder; None if that is not known."""
-        with self._lock:
-            thread = self._asking.get(folder)
-            if thread is None or not thread.is_alive():
-                self._told.pop(folder, None)
-                thread = threading.Thread(target=self._ask, args=(folder,), daemon=True)
-                self._asking[folder] = thread
-                thread.start()
-        thread.join(_DISK_S)
-        return self._told.get(folder)
-
-    def _ask(self, folder: Path) -> None:
-        """Ask the system, which may take for ever."""
-        self._told[folder] = host.free_bytes(folder)

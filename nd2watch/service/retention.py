@@ -14,7 +14,7 @@ from nd2watch import host
 from nd2watch.convert import check_file
 from nd2watch.errors import ConversionCancelled, JournalError, Nd2WatchError
 from nd2watch.nd2 import Nd2Reader
-from nd2watch.pending import PendingFile
+from nd2watch.pending import PendingFile, remove_orphans
 from nd2watch.service.aside import delete_only, files_aside, name_before, put_back
 from nd2watch.service.content import same_content
 from nd2watch.service.report import LimitedLog
@@ -112,6 +112,7 @@ class Retention:
         self._log = log
         self._not_before: dict[tuple[str, SequenceKey], float] = {}
         self._resumed: set[str] = set()
+        self._cleared: set[Path] = set()
         self._cancelled = threading.Event()
         self._at_work = threading.Lock()
 
@@ -174,7 +175,9 @@ class Retention:
             if self._cancelled.is_set():
                 break
             try:
-                if _put_away(frame, recorded, self._target(Path(frame.path), watch)):
+                target = self._target(Path(frame.path), watch)
+                self._clear(target)
+                if _put_away(frame, recorded, target):
                     done.append(frame.path)
             except (Nd2WatchError, OSError, ValueError) as error:
                 kept += 1
@@ -189,6 +192,13 @@ class Retention:
         """Return where a frame is moved to; None if it is deleted."""
         folder = self._retention.folder
         return None if folder is None else folder / watch.name / path.relative_to(watch.root)
+
+    def _clear(self, target: Path | None) -> None:
+        """Remove what a copy left in the folder of a target when an earlier run was killed."""
+        if target is not None and target.parent not in self._cleared:
+            for path in remove_orphans(target.parent, below=False):
+                self._log.info("unfinished_file_removed", path=path)
+            self._cleared.add(target.parent)
 
     def _resume(self, watch: Watch) -> None:
         """Make good what an earlier run was interrupted at: a file under a private name."""

@@ -26,13 +26,13 @@ class ScanPace:
     ----------
     wanted_s : float
         Seconds between regular scans, as configured.
-    is_network : bool
-        The folder is on a share.
     clock : Clock
         Measures.
 
     Attributes
     ----------
+    is_network : bool
+        The folder is on a share.
     ended : float, optional
         When the last scan ended, monotonic seconds.
     took_s : float
@@ -41,9 +41,9 @@ class ScanPace:
         Changes are told by events, too.
     """
 
-    def __init__(self, wanted_s: float, clock: Clock, *, is_network: bool) -> None:
+    def __init__(self, wanted_s: float, clock: Clock) -> None:
+        self.is_network = False
         self._wanted_s = wanted_s
-        self._longest_s = _NETWORK_S if is_network else _LOCAL_S
         self._clock = clock
         self.ended: float | None = None
         self.took_s = 0.0
@@ -57,12 +57,18 @@ class ScanPace:
     @property
     def interval_s(self) -> float:
         """Seconds between regular scans."""
-        return self._wanted_s if self.has_events else min(self._wanted_s, self._longest_s)
+        longest_s = _NETWORK_S if self.is_network else _LOCAL_S
+        return self._wanted_s if self.has_events else min(self._wanted_s, longest_s)
+
+    @property
+    def asks_every_s(self) -> float:
+        """At which intervals to ask whether a regular scan is due, s."""
+        return min(self._wanted_s, _LOCAL_S)
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for a regular scan, when asked at regular intervals."""
-        return self._since() >= self._rest_s
+        """Whether it is time for a regular scan, when asked at those intervals."""
+        return self._since() >= max(self._rest_s, self.interval_s - self.asks_every_s / 2)
 
     @property
     def is_overdue(self) -> bool:

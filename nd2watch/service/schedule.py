@@ -15,14 +15,13 @@ from apscheduler.events import (
     EVENT_JOB_EXECUTED,
     EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
-    JobExecutionEvent,
 )
-from apscheduler.executors.base import MaxInstancesReachedError
-from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+
+from nd2watch.service.executor import PatientThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +39,12 @@ _TIDY = f"{_SCAN} to tidy"
 _SOON_S = 10.0
 _SET_BACK_S = 1.0
 """Clocks that are kept right are set back by less."""
+
+_QUICK_S = 5.0
+"""How long the end of a regular call is waited for."""
+
+_CONVERSION_S = 60.0
+"""How long the end of conversions is waited for; after half of it they are killed."""
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,24 +91,6 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # it has no type h
             super().remove_job(job_id, jobstore)
 
 
-class _Threads(ThreadPoolExecutor):  # type: ignore[misc]  # it has no type hints
-    """Threads of which a lack is told as an error of the call that was to run on one."""
-
-    def submit_job(self, job: Job, run_times: list[datetime]) -> None:
-        """Begin a call."""
-        try:
-            super().submit_job(job, run_times)
-        except MaxInstancesReachedError:
-            raise
-        except Exception as error:  # such as a RuntimeError of a system that gives no thread
-            if not self._scheduler.running:  # they are gone
-                raise
-            event = JobExecutionEvent(
-                EVENT_JOB_ERROR, job.id, job._jobstore_alias, run_times[-1], exception=error
-            )
-            self._scheduler._dispatch_event(event)
-
-
 class _Interval(IntervalTrigger):  # type: ignore[misc]  # it has no type hints
     """Regular times of which those that were missed count as one.
 
@@ -146,9 +133,9 @@ class JobScheduler:
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={
-                "default": _Threads(1),
-                _CONVERSION: _Threads(conversions),
-                _TIDYING: _Threads(1),
+                "default": PatientThreads(1, _QUICK_S),
+                _CONVERSION: PatientThreads(conversions, _CONVERSION_S),
+                _TIDYING: PatientThreads(1, 0.0),
             },
             # A late or doubled run is made once, never dropped.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -269,6 +256,6 @@ class JobScheduler:
         return bool(self._scheduler.running)
 
     def stop(self) -> None:
-        """Take no more jobs and wait until those that run have ended."""
+        """Take no more jobs and wait until those that run have ended, unless they hang."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from nd2watch.config import faulty, load_config
 from nd2watch.errors import LayoutError, Nd2WatchError
 from nd2watch.experiment import OutputName, SidecarNames
 from nd2watch.layouts import layout_of
 from nd2watch.service.completion import Completion
+from nd2watch.service.real_folders import RealFolders
 from nd2watch.service.state_folder import state_folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from nd2watch.config import RetentionConfig, ServiceConfig, WatchConfig
     from nd2watch.experiment import Layout
+
+
+_PATIENCE_S: Final = 5.0
+"""How long file systems are asked where folders are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +105,12 @@ def load_settings(path: Path) -> ServiceSettings:
     watches: list[Watch] = []
     output = config.output.folder
     state_folder = state_folder_of(path, config.service.state_folder)
+    own = [("output.folder", output), ("service.state_folder", state_folder)]
+    if config.retention.folder is not None:
+        own.append(("retention.folder", config.retention.folder))
+    faults += _overlaps(own, [watch.folder for watch in config.watch])
     for index, watch in enumerate(config.watch):
         where = f"watch[{index}]"
-        own = [("output.folder", output), ("service.state_folder", state_folder)]
-        if config.retention.folder is not None:
-            own.append(("retention.folder", config.retention.folder))
-        for key, folder in own:
-            try:
-                is_inside = folder.resolve().is_relative_to(watch.folder.resolve())
-            except (OSError, RuntimeError) as error:  # such as links that lead to each other
-                faults.append(f"{key}: {error}")
-                continue
-            if is_inside:
-                faults.append(f"{key}: {folder} lies in the watched folder of {where}")
         made = _build(watch, where, faults)
         if made is not None:
             watches.append(made)
@@ -126,6 +125,17 @@ def load_settings(path: Path) -> ServiceSettings:
         reserve_bytes=int(config.output.reserve_mb * 1e6),
         retention=config.retention,
     )
+
+
+def _overlaps(own: Sequence[tuple[str, Path]], watched: Sequence[Path]) -> Iterator[str]:
+    """Yield which of the service's own folders lie in watched ones, or cannot be found."""
+    folders = RealFolders([*(folder for _, folder in own), *watched], _PATIENCE_S)
+    for (key, folder), (index, root) in itertools.product(own, enumerate(watched)):
+        try:
+            if folders.is_inside(folder, root):
+                yield f"{key}: {folder} lies in the watched folder of watch[{index}]"
+        except (OSError, RuntimeError) as error:
+            yield f"{key}: {error}"
 
 
 def _faults_of(watch: WatchConfig, where: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import JournalError
 from nd2watch.journal.records import handle_of
-from nd2watch.service.insight import FreeSpace
+from nd2watch.service.free_space import FreeSpace
 from nd2watch.service.sequence_state import state_of
 from nd2watch.version import __version__
 

@@ -109,10 +109,8 @@ class WatchThread:
         self.has_failed = False
         self.fault = ""
         self.availability = Availability(watch.root, clock, self._log)
-        file_system = host.file_system_of(watch.root)
-        is_network = host.is_network(file_system)
-        self._by_scans = watch.mode == "scan" or (watch.mode == "auto" and is_network)
-        self.pace = ScanPace(service.scan_interval_s, clock, is_network=is_network)
+        self._by_scans = watch.mode == "scan"
+        self.pace = ScanPace(service.scan_interval_s, clock)
         self.pace.has_events = not self._by_scans
         self.events_lost = 0
         self.turned = clock.monotonic()
@@ -202,8 +200,7 @@ class WatchThread:
     def _run(self) -> None:
         """Work until the end, whatever happens."""
         try:
-            if not (self._once or self._by_scans):
-                self._observer.start()
+            self._choose_mode()
             is_idle = False
             while not self._stopping.is_set():
                 self._turn_safely()
@@ -222,6 +219,13 @@ class WatchThread:
         finally:
             self._observer.stop()
             self._ended()
+
+    def _choose_mode(self) -> None:
+        """Look where the folder is, which a dead share does not tell for long."""
+        self.pace.is_network = host.is_network(host.file_system_of(self.watch.root))
+        self._by_scans |= self.watch.mode == "auto" and self.pace.is_network
+        self.pace.has_events = not self._by_scans
+        self._log.info("watching", folder=self.watch.root, mode=self.mode)
 
     def _turn_safely(self) -> None:
         """Do all that there is to do now; begin anew after an error that nobody foresaw."""

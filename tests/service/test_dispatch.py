@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from nd2watch import host
+from nd2watch.errors import ServiceRunning
 from nd2watch.service.dispatch import Dispatcher, act_on
 from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.schedule import JobScheduler
@@ -34,7 +37,12 @@ class Desk:
         self.bench.settle()
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         log = structlog.wrap_logger(None, [capture])
-        self.dispatcher = Dispatcher(folder / "out", 0, scheduler, self.bench, log)
+        self.dispatcher = Dispatcher(
+            folder / "out", 0, scheduler, self.bench, log, claim=lambda: self.claim()
+        )
+
+    def claim(self) -> None:
+        """Hold the output folder."""
 
     def submit(self) -> bool:
         ((collection, extent),) = self.bench.intake.ready()
@@ -78,13 +86,16 @@ def test_a_log_that_fails_holds_up_no_outcome(tmp_path: Path) -> None:
 def test_a_conversion_that_cannot_be_run_is_tried_again_with_growing_pauses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise error
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "scheduled call":
+            raise error
+        start(thread)
 
+    start = threading.Thread.start
     pauses, capture = [], LogCapture()
     with desk(tmp_path, capture) as at:
         with monkeypatch.context() as patches:
-            patches.setattr("concurrent.futures.ThreadPoolExecutor._adjust_thread_count", refuse)
+            patches.setattr(threading.Thread, "start", refuse)
             for _ in range(3):
                 assert at.submit()
                 assert at.settle().end == "blocked"
@@ -136,3 +147,68 @@ def test_it_is_known_how_long_nothing_was_heard_of_a_conversion(
         go_on.put(None)
         assert at.settle().end == "published"
         assert at.dispatcher.silent_s == 0.0
+
+
+def test_a_disk_that_hangs_keeps_nobody_from_asking_how_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hang(_: Path) -> int:
+        asked.set()
+        answer.wait(DEADLINE_S)
+        return 10**12
+
+    monkeypatch.setattr("nd2watch.service.free_space._DISK_S", DEADLINE_S)
+    monkeypatch.setattr(host, "free_bytes", hang)
+    with desk(tmp_path, LogCapture()) as at:
+        submitting = threading.Thread(target=at.submit)
+        submitting.start()
+        assert asked.wait(DEADLINE_S)
+        assert at.dispatcher.silent_s == 0.0
+        assert at.dispatcher.running == 0
+        answer.set()
+        submitting.join(DEADLINE_S)
+        assert at.settle().end == "published"
+
+
+def test_where_free_space_is_not_known_it_is_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr("nd2watch.service.free_space._DISK_S", 0.1)
+    monkeypatch.setattr(host, "free_bytes", lambda _: answer.wait(DEADLINE_S))
+    with desk(tmp_path, LogCapture()) as at:
+        assert at.submit()
+        assert at.settle().end == "published"
+    answer.set()
+
+
+def test_a_conversion_into_the_folder_of_another_service_is_put_off(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise ServiceRunning("another nd2watch is at work")
+
+    with desk(tmp_path, LogCapture()) as at:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(at, "claim", refuse)
+            assert at.submit()
+            assert at.settle().end == "blocked"
+        assert at.collection.reason == "another nd2watch is at work"
+        assert not (tmp_path / "out").exists()
+        at.bench.wait(5)
+        at.bench.settle()
+        assert at.submit()
+        assert at.settle().end == "published"
+
+
+def test_a_conversion_into_a_folder_that_does_not_answer_is_put_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr("nd2watch.service.dispatch._CLAIM_S", 0.1)
+    with desk(tmp_path, LogCapture()) as at:
+        monkeypatch.setattr(at, "claim", lambda: answer.wait(DEADLINE_S))
+        assert at.submit()
+        assert at.settle().end == "blocked"
+        assert at.collection.reason == "there was no answer within 0.1 s"
+    answer.set()

@@ -20,15 +20,14 @@ def test_a_stopped_observer_leaves_no_thread(tmp_path: Path, is_started: bool) -
     before = set(threading.enumerate())
     observer = FolderObserver(ChangedPaths(lambda: None))
     if is_started:
-        observer.start()
         observer.watch(tmp_path)
     observer.stop()
     until(lambda: set(threading.enumerate()) <= before, "the end of all threads")
 
 
-def test_a_warning_of_the_library_ends_no_thread() -> None:
+def test_a_warning_of_the_library_ends_no_thread(tmp_path: Path) -> None:
     observer = FolderObserver(ChangedPaths(lambda: None))
-    observer.start()
+    observer.watch(tmp_path)
     try:
         warnings.warn("Callback with id '1' already exists for watch", RuntimeWarning, stacklevel=1)
     finally:

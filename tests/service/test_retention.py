@@ -399,3 +399,33 @@ def test_a_reload_stops_a_deletion_that_is_under_way(tmp_path: Path) -> None:
         assert service.terminate() == 0
     assert lab.left() == 23
     assert service.named("frames_put_away")[0]["count"] == 1
+
+
+def test_a_deletion_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.journal.close()
+    config = tmp_path / "config.toml"
+    log = CONFIG.replace("[service]", '[service]\nlog_format = "json"')
+    config.write_text(log + '\n[retention]\naction = "delete"\nafter_h = 0\n')
+    launch = (sys.executable, "-m", "tests.service.dead_deletion")
+    with ServiceProcess(config, launch=launch) as service:
+        aside = ".nd2watch-aside-*"
+        until(lambda: any((tmp_path / "in" / "a").glob(aside)), "a frame to be deleted")
+        assert service.terminate() == 0
+    assert len(service.named("retention_stalled")) == 1
+    with ServiceProcess(config) as service:
+        until(lambda: not lab.left(), "the frames to be deleted")
+        assert service.terminate() == 0
+    assert list((tmp_path / "in" / "a").iterdir()) == []
+
+
+def test_what_a_killed_move_left_is_removed(lab: Lab, tmp_path: Path) -> None:
+    target = tmp_path / "done" / "test" / "a"
+    target.mkdir(parents=True)
+    (target / ".nd2watch-0123456789abcdef.tmp").write_bytes(b"half")
+    (target / ".nd2watch-notes.tmp").write_bytes(b"of somebody else")
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    assert lab.left() == 0
+    names = {path.name for path in target.iterdir()}
+    assert names == {path.name for path in lab.frames.values()} | {".nd2watch-notes.tmp"}
+    assert len(lab.logged("unfinished_file_removed")) == 1

@@ -22,8 +22,8 @@ def pace_of(
     *, took_s: float, events: bool = True, network: bool = False
 ) -> tuple[ScanPace, SetClock]:
     clock = SetClock()
-    pace = ScanPace(60.0, clock, is_network=network)
-    pace.has_events = events
+    pace = ScanPace(60.0, clock)
+    pace.has_events, pace.is_network = events, network
     assert pace.is_due
     assert pace.is_overdue
     assert pace.left_s <= 0
@@ -32,25 +32,29 @@ def pace_of(
     return pace, clock
 
 
-def due_after(pace: ScanPace, clock: SetClock) -> int:
-    """Return at which of the regular calls a scan is begun."""
-    for call in range(1, 100):
-        clock.now += pace.interval_s
+def due_after(pace: ScanPace, clock: SetClock) -> float:
+    """Return after how many intervals a scan is begun, when that is asked regularly."""
+    for call in range(1, 1000):
+        clock.now += pace.asks_every_s
         if pace.is_due:
-            return call
+            return call * pace.asks_every_s / pace.interval_s
     raise AssertionError("never")
 
 
-@pytest.mark.parametrize(("took_s", "call"), [(0.01, 1), (0.4, 1), (0.5, 2), (5.0, 13)])
-def test_regular_scans_beside_events_cost_less_than_a_hundredth(took_s: float, call: int) -> None:
+@pytest.mark.parametrize(
+    ("took_s", "seconds"), [(0.01, 60), (0.4, 60), (0.41, 70), (0.5, 80), (5.0, 750)]
+)
+def test_regular_scans_beside_events_cost_less_than_a_hundredth(
+    took_s: float, seconds: float
+) -> None:
     pace, clock = pace_of(took_s=took_s)
-    assert due_after(pace, clock) == call
-    assert took_s / (call * pace.interval_s) < 0.01
+    assert due_after(pace, clock) * pace.interval_s == pytest.approx(seconds)
+    assert took_s / seconds < 0.01
 
 
 @pytest.mark.parametrize(("network", "interval_s"), [(False, 10.0), (True, 30.0)])
 def test_where_there_are_no_events_scans_are_not_put_off(network: bool, interval_s: float) -> None:
-    pace, clock = pace_of(took_s=5.0, events=False, network=network)
+    pace, clock = pace_of(took_s=4.0, events=False, network=network)
     assert pace.interval_s == interval_s
     assert due_after(pace, clock) == 1
 

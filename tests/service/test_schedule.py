@@ -169,10 +169,13 @@ def test_a_conversion_that_ends_by_an_error_is_told_as_lost() -> None:
 def test_a_conversion_for_which_there_is_no_thread_is_told_as_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(pool: object) -> None:
-        raise RuntimeError("can't start new thread")
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "scheduled call":
+            raise RuntimeError("can't start new thread")
+        start(thread)
 
-    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor._adjust_thread_count", refuse)
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", refuse)
     capture, lost = LogCapture(), queue.SimpleQueue[Exception]()
     with running(capture=capture) as scheduler:
         scheduler.convert("a", lambda: None, lost.put)
@@ -212,3 +215,41 @@ def test_tidying_may_take_longer_than_its_interval(monkeypatch: pytest.MonkeyPat
         assert scheduler.mishaps.hanging == ()
         go_on.set()
     assert not capture.entries
+
+
+def test_calls_that_hang_are_not_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nd2watch.service.schedule._SOON_S", 0.0)
+    monkeypatch.setattr("nd2watch.service.schedule._CONVERSION_S", 0.1)
+    begun, answer = threading.Semaphore(0), threading.Event()
+
+    def hang() -> None:
+        begun.release()
+        answer.wait()
+
+    with running() as scheduler:
+        scheduler.tidy_every(DAY_S, hang)
+        scheduler.convert("a", hang, fail)
+        for _ in range(2):
+            assert begun.acquire(timeout=DEADLINE_S)
+        hanging = [t for t in threading.enumerate() if t.name == "scheduled call"]
+    assert all(thread.daemon for thread in hanging)
+    assert sum(thread.is_alive() for thread in hanging) == 2
+    answer.set()
+    for thread in hanging:
+        thread.join(DEADLINE_S)
+
+
+def test_a_conversion_that_ends_is_waited_for_at_the_end() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def end_late() -> None:
+        begun.set()
+        stopping.wait(DEADLINE_S)
+        ended.set()
+
+    stopping = threading.Event()
+    with running() as scheduler:
+        scheduler.convert("a", end_late, fail)
+        assert begun.wait(DEADLINE_S)
+        threading.Timer(0.1, stopping.set).start()
+    assert ended.is_set()

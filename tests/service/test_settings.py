@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from pathlib import Path
 
 import pytest
 
 from nd2watch.errors import ConfigError
-from nd2watch.service import load_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from nd2watch.service import load_settings, settings
+from tests.waiting import DEADLINE_S
 
 CONFIG = """
 [output]
@@ -50,3 +49,29 @@ def test_an_own_folder_in_a_watched_one_is_a_fault(tmp_path: Path, key: str, pla
     with pytest.raises(ConfigError, match=f"{key}: .* lies in the watched folder of watch") as told:
         load_settings(tmp_path / "config.toml")
     assert str(told.value).count("lies in the watched folder") == 1
+
+
+@pytest.mark.parametrize("place", ["in", "in/own", "in/../in/own", "out"])
+def test_of_a_folder_that_does_not_answer_the_name_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    answers, resolve = threading.Event(), Path.resolve
+
+    def hang(path: Path) -> Path:
+        if path.name == "in":
+            assert answers.wait(DEADLINE_S)
+        return resolve(path)
+
+    monkeypatch.setattr(settings, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(Path, "resolve", hang)
+    (tmp_path / "in").mkdir()
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(output=place, state="state", done="done"))
+    try:
+        if place == "out":
+            assert load_settings(config).output_folder == tmp_path / "out"
+        else:
+            with pytest.raises(ConfigError, match="lies in the watched folder"):
+                load_settings(config)
+    finally:
+        answers.set()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from nd2watch import host
 from nd2watch.clock import SystemClock
 from nd2watch.errors import JournalBlocked
 from nd2watch.journal import Journal
-from nd2watch.service import Daemon, daemon, intake, load_settings, watch_thread
+from nd2watch.service import Daemon, daemon, intake, load_settings, settings, watch_thread
 from nd2watch.sources import list_entries
 from tests.frames import acquisition, write
 from tests.waiting import until
@@ -22,7 +24,6 @@ from tests.waiting import until
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 CONFIG = """
 [output]
@@ -111,6 +112,50 @@ def test_a_share_that_does_not_answer_holds_up_no_other(
     for thread in threading.enumerate():
         if thread.name == "watch one":
             thread.join(30)
+
+
+@pytest.mark.parametrize("question", ["resolve", "file_system_of"])
+def test_a_share_that_is_dead_at_the_start_holds_up_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    answers = threading.Event()
+
+    def hang_for_one(ask: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        def asked(path: Path) -> Any:
+            if path.name == "one":
+                assert answers.wait(60)
+            return ask(path)
+
+        return asked
+
+    monkeypatch.setattr(settings, "_PATIENCE_S", 0.2)
+    owner = Path if question == "resolve" else host
+    monkeypatch.setattr(owner, question, hang_for_one(getattr(owner, question)))
+    with Running(folder) as running:
+        until((folder / "out" / "two.nd2").exists, "the file of the other folder")
+        running.daemon.reload()
+        until(lambda: bool(running.logged("reloaded")), "the reload")
+        (folder / "two" / "new").mkdir()
+        answers.set()
+        until((folder / "out" / "one.nd2").exists, "the file of the folder that hung")
+
+
+def test_an_output_folder_that_does_not_answer_at_the_start_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def hang(_: Path) -> list[Path]:
+        assert answers.wait(60)
+        return []
+
+    monkeypatch.setattr(daemon, "remove_orphans", hang)
+    monkeypatch.setattr(daemon, "_JOIN_S", 0.2)
+    with Running(folder) as running:
+        until((folder / "out" / "two.nd2").exists, "the file of a folder")
+        answers.set()
+    (told,) = running.logged("output_folder_unavailable")
+    assert told["reason"] == "there was no answer within 0.2 s"
 
 
 def test_it_goes_on_when_the_share_answers_again(
