@@ -241,6 +241,18 @@ def test_the_service_finds_the_same(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert all(f"  {name}: complete, " in told for name in watches)
 
 
+def test_a_file_with_fewer_pages_than_the_list_says_is_waited_for(tmp_path: Path) -> None:
+    run = PrairieRun(kind=TIMED, claim=Claim(sizes=claims_of(t=3)))
+    folder = frames_in(tmp_path, "short")
+    run.write(folder)
+    last = folder / run.name(folder, 1, 0)
+    tifffile.imwrite(last, run.pixels[1, :2, 0], photometric="minisblack", metadata=None)
+    found = convert_all(tmp_path, {"short": Watched(preset="prairie")})["short"]
+    assert found.outputs == {}
+    (left,) = found.named("sequence_incomplete")
+    assert "2 of 3 pages" in str(left)
+
+
 @pytest.mark.parametrize("short", [0, 1])
 def test_cycles_of_different_numbers_of_pages_follow_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], short: int
