@@ -67,7 +67,7 @@ def collect_folder(
             continue
         sequence = sequences.setdefault(name.sequence, ImageSequence(layout, name.sequence))
         try:
-            frame = open_frame(path)
+            frame = open_frame(path, by_page=companions.by_page)
             layout.check(frame, name.coordinate)
             rival = sequence.add(name.coordinate, frame, name.fields)
         except (SourceError, LayoutError) as error:

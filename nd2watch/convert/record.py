@@ -60,6 +60,7 @@ class SourceFolder:
             size=file.key.size,
             mtime_ns=file.key.mtime_ns,
             plane=plane.index,
+            by_page=file.by_page,
         )
 
 

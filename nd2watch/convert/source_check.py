@@ -118,7 +118,7 @@ class SourceComparison:
     def _plane(self, source: SourceRecord) -> SourcePlane:
         """Return a source's plane; files of several planes are remembered for a while."""
         path = self._folder / source.name
-        file = self._opened.get(path) or open_frame(path)
+        file = self._opened.get(path) or open_frame(path, by_page=source.by_page)
         if file.info.plane_count > 1 and path not in self._opened:
             if len(self._opened) >= _REMEMBERED:
                 self._opened.clear()

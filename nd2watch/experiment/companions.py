@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nd2watch.sidecars import Sidecar, joined, read_sidecar
+from nd2watch.sidecars import TELLING_PAGES, Sidecar, joined, read_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,6 +62,11 @@ class Companions:
     def __post_init__(self) -> None:
         files = self.sidecars.files if self.sidecars is not None else ()
         self._names = (_any_of(files), _any_of([self.marker] if self.marker else []))
+
+    @property
+    def by_page(self) -> bool:
+        """Whether planes of files are their pages, as sidecars say what these are."""
+        return self.sidecars is not None and self.sidecars.kind in TELLING_PAGES
 
     def is_one(self, name: str) -> bool:
         """Return whether a file is a sidecar or marker, by its name."""

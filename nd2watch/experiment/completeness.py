@@ -41,6 +41,8 @@ def is_complete(sequence: ImageSequence) -> bool:
     """Return whether every place that is expected has its frame, of all of its planes."""
     if len(sequence) < expected_count(sequence) or sequence.lacks_positions:
         return False
+    if _lacking_pages(sequence):
+        return False
     if sequence.listed is not None:
         return all(place in sequence.frames for place in sequence.listed)
     if is_ragged(sequence):
@@ -74,7 +76,7 @@ def missing_lines(sequence: ImageSequence) -> list[str]:
 
     Of very many the first are returned: runs that go on until they are stopped plan millions.
     """
-    short = _short_files(sequence)
+    short = _lacking_pages(sequence) + _short_files(sequence)
     if sequence.listed is not None:
         absent = [place for place in sequence.listed if place not in sequence.frames]
         return [describe(place) for place in sorted(absent, key=_in_order)] + short
@@ -96,7 +98,11 @@ def trimmed(sequence: ImageSequence) -> ImageSequence | None:
     begun = list(itertools.takewhile(there.__contains__, labels[0]))
     absent = {place[0] for place in _absent(sequence, (begun, *labels[1:]))}
     kept = set(itertools.takewhile(lambda label: label not in absent, begun))
-    lacks_more = _short_files(sequence) or _unseen(sequence, labels).keys() - {"t"}
+    lacks_more = (
+        _lacking_pages(sequence)
+        or _short_files(sequence)
+        or _unseen(sequence, labels).keys() - {"t"}
+    )
     if not kept or lacks_more or "t" not in sequence.layout.axes:
         return None
     sizes = {axis: size for axis, size in sequence.layout.sizes.items() if axis != "t"}
@@ -163,6 +169,17 @@ def planes_of(sequence: ImageSequence, channel: str, labels: Sequence[str]) -> t
     own = {place[2] for place in sequence.frames if place[3] == channel}
     ranked = sorted(labels, key=lambda label: label not in own)[:count]
     return tuple(label for label in labels if label in ranked)
+
+
+def _lacking_pages(sequence: ImageSequence) -> list[str]:
+    """Return a line for each file that has fewer pages than a sidecar lists for it."""
+    listed = sequence.told.pages
+    return [
+        f"{describe(place)} has {found} of {count} pages".lstrip()
+        for place, frame in (sequence.frames.items() if listed else ())
+        if (count := len(listed.get(relative_path(sequence, frame), ())))
+        > (found := frame.info.plane_count)
+    ]
 
 
 def _short_files(sequence: ImageSequence) -> list[str]:

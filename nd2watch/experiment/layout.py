@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import re
 from dataclasses import dataclass, field
@@ -237,10 +236,6 @@ class Layout:
     def unsized_axes(self) -> tuple[str, ...]:
         """Axes of the pattern whose size is not given."""
         return tuple(axis for axis in self.axes if axis not in self.sizes)
-
-    def with_axis_fields(self, fields: Mapping[str, tuple[str, ...]]) -> Layout:
-        """Return the layout with other fields for some axes."""
-        return dataclasses.replace(self, axis_fields={**self.axis_fields, **fields})
 
     def is_ignored(self, relative: PurePath | str) -> bool:
         """Return whether a file is passed over, by its path below the watched folder."""

@@ -19,7 +19,7 @@ from nd2watch.experiment.plan_labels import (
     planned_size,
 )
 from nd2watch.experiment.seen_labels import SeenLabels
-from nd2watch.experiment.told import relative_path
+from nd2watch.experiment.told import layout_told, relative_path
 from nd2watch.sidecars import Sidecar
 
 if TYPE_CHECKING:
@@ -109,10 +109,8 @@ class ImageSequence:
             If that puts two frames in one place.
         """
         self.tell(told, root)
-        layout, fields = self.layout, told.axis_fields
-        if all(layout.axis_fields.get(axis) == names for axis, names in fields.items()):
-            return self
-        return self.laid_out(layout.with_axis_fields(fields))
+        layout = layout_told(self.layout, told)
+        return self if layout is self.layout else self.laid_out(layout)
 
     def laid_out(self, layout: Layout) -> ImageSequence:
         """Return the same frames in the places that another layout gives their names.

@@ -1,4 +1,4 @@
-"""What sidecars, names and the layout tell of a frame, laid over what its own file tells."""
+"""What sidecars, names and the layout tell of frames, laid over what their own files tell."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from nd2watch.sources import ChannelInfo, PlaneInfo, path_below
 
 if TYPE_CHECKING:
     from nd2watch.experiment.axes import Coordinate
+    from nd2watch.experiment.layout import Layout
     from nd2watch.experiment.sequence import ImageSequence
+    from nd2watch.sidecars import Sidecar
     from nd2watch.sources import FrameFile
 
 _Info = TypeVar("_Info", ChannelInfo, PlaneInfo)
+
+
+def layout_told(layout: Layout, told: Sidecar) -> Layout:
+    """Return a layout with the fields of axes and the axis of pages that sidecars tell.
+
+    Returns the layout itself where they tell nothing else.
+    """
+    fields = {**layout.axis_fields, **told.axis_fields}
+    pages = told.page_axis or layout.pages
+    if fields == layout.axis_fields and pages == layout.pages:
+        return layout
+    return replace(layout, axis_fields=fields, pages=pages)
 
 
 def completed(sequence: ImageSequence, place: Coordinate, frame: FrameFile) -> FrameFile:

@@ -50,16 +50,18 @@ class SampleFiles:
     """Files that were opened, so that none is opened twice."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, FrameFile | str] = {}
+        self._known: dict[tuple[Path, bool], FrameFile | str] = {}
 
-    def open(self, path: Path) -> FrameFile | str:
+    def open(self, path: Path, *, by_page: bool) -> FrameFile | str:
         """Return a frame as its header shows it, or why it cannot be used."""
-        if path not in self._known:
+        known = self._known.get((path, by_page))
+        if known is None:
             try:
-                self._known[path] = open_frame(path)
+                known = open_frame(path, by_page=by_page)
             except (SourceError, OSError) as error:
-                self._known[path] = str(error)
-        return self._known[path]
+                known = str(error)
+            self._known[path, by_page] = known
+        return known
 
 
 def sample(found: Findings, files: SampleFiles) -> Sampled:
@@ -77,7 +79,7 @@ def sample(found: Findings, files: SampleFiles) -> Sampled:
     samples: dict[str, FrameFile] = {}
     trouble = ""
     for channel, paths in list(candidates.items())[:_MOST_CHANNELS]:
-        frame, why = _first_usable(paths, files)
+        frame, why = _first_usable(paths, files, by_page=found.companions.by_page)
         trouble = trouble or why
         if frame is not None:
             samples[channel] = frame
@@ -86,9 +88,11 @@ def sample(found: Findings, files: SampleFiles) -> Sampled:
     return _judged(found, layout, samples)
 
 
-def _first_usable(paths: list[Path], files: SampleFiles) -> tuple[FrameFile | None, str]:
+def _first_usable(
+    paths: list[Path], files: SampleFiles, *, by_page: bool
+) -> tuple[FrameFile | None, str]:
     """Return the first file that can be opened, else why the first one cannot."""
-    opened = [files.open(path) for path in paths]
+    opened = [files.open(path, by_page=by_page) for path in paths]
     usable = next((frame for frame in opened if not isinstance(frame, str)), None)
     return usable, "" if usable is not None else str(opened[0])
 
@@ -133,8 +137,17 @@ def _sequence(
 ) -> ImageSequence:
     """Return one sequence with what its sidecars tell."""
     root, any_sample = found.companions.root, next(iter(samples.values()))
-    sequence = ImageSequence(layout, key)
+    sequence, told = ImageSequence(layout, key), found.told_of(key)
     for path, name in found.frames[key]:
         like = samples.get(name.coordinate[_C], any_sample)
-        sequence.add(name.coordinate, replace(like, path=root / path), name.fields)
-    return sequence.with_told(found.told_of(key), root)
+        listed = len(told.pages.get(path.as_posix(), ())) if found.companions.by_page else 0
+        sequence.add(name.coordinate, _copy(like, root / path, listed), name.fields)
+    return sequence.with_told(told, root)
+
+
+def _copy(like: FrameFile, path: Path, listed: int) -> FrameFile:
+    """Return what another file is taken to be, of so many pages if a sidecar lists them."""
+    info = like.info
+    if listed and path != like.path and info.sizes.keys() <= {PAGES}:
+        info = replace(info, axes=((PAGES, listed),), planes=())
+    return replace(like, path=path, info=info)

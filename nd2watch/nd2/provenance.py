@@ -59,6 +59,8 @@ class SourceRecord:
         Last change, ns since 1970.
     plane : int
         Number of the plane in the file.
+    by_page : bool
+        Planes are numbered as the pages of the file are, whatever it says of its axes.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class SourceRecord:
     size: int
     mtime_ns: int
     plane: int = 0
+    by_page: bool = False
 
     def __post_init__(self) -> None:
         parts = self.name.split("/") if isinstance(self.name, str) else [""]
@@ -82,8 +85,11 @@ class SourceRecord:
             raise FormatError(f"source {self.name!r} has no plane {self.plane}")
 
     def encode(self) -> list[str | int]:
-        """Return the stored form, in which plane 0 is left out."""
-        return [self.name, self.size, self.mtime_ns, *([self.plane] if self.plane else [])]
+        """Return the stored form, in which plane 0 is left out, and 1 stands for `by_page`."""
+        stored: list[str | int] = [self.name, self.size, self.mtime_ns]
+        if self.plane or self.by_page:
+            stored.append(self.plane)
+        return [*stored, 1] if self.by_page else stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,9 +282,11 @@ def _decode_frames(lines: Iterable[bytes]) -> Iterator[FrameSources]:
     raise FormatError(f"{_WHAT} is damaged: it has no end")
 
 
-def _decode_source(name: str, size: int, mtime_ns: int, plane: int = 0) -> SourceRecord:
+def _decode_source(
+    name: str, size: int, mtime_ns: int, plane: int = 0, by_page: int = 0
+) -> SourceRecord:
     """Return the value of a stored source."""
-    return SourceRecord(name=name, size=size, mtime_ns=mtime_ns, plane=plane)
+    return SourceRecord(name=name, size=size, mtime_ns=mtime_ns, plane=plane, by_page=bool(by_page))
 
 
 def _text(value: object) -> str:

@@ -269,7 +269,7 @@ class Intake:
     def _open(self, path: Path, key: FileKey) -> None:
         """Read the header of a settled file, and put it into its sequence if it is whole."""
         try:
-            frame = open_frame(path)
+            frame = open_frame(path, by_page=self._beside.companions.by_page)
             name = self.watch.layout.parse(path_below(self.watch.root, path))
             self.watch.layout.check(frame, name.coordinate)
         except (FrameIncomplete, OSError) as error:

@@ -54,6 +54,8 @@ class Sidecar:
         of the sidecar.
     pages : mapping from str to tuple of PlaneInfo
         The same for each page of the files that have several.
+    page_axis : {"t", "z"}, optional
+        Axis of the pages of a file, whatever the file says of itself.
     files : tuple of str
         The same paths of all frames that it lists; empty when it lists none.
     is_closed : bool, optional
@@ -82,6 +84,7 @@ class Sidecar:
     started: datetime | None = None
     frames: Mapping[str, PlaneInfo] = field(default_factory=dict)
     pages: Mapping[str, tuple[PlaneInfo, ...]] = field(default_factory=dict)
+    page_axis: str | None = None
     files: tuple[str, ...] = ()
     is_closed: bool | None = None
     is_of_position: bool = False

@@ -69,6 +69,7 @@ def read(path: Path, data: bytes) -> Sidecar:
         started=_started(root.get("date", "")),
         frames={name: infos[0] for name, infos in ordered.items() if len(infos) == 1},
         pages={name: infos for name, infos in ordered.items() if len(infos) > 1},
+        page_axis=("z" if is_stack else "t") if is_paged else None,
         files=tuple(ordered),
         is_closed=document.is_whole and bool(ordered),
         axis_fields=_axis_fields(is_stack=is_stack, is_paged=is_paged),

@@ -26,6 +26,9 @@ KINDS: Final = {
 }
 """Module below ``nd2watch.sidecars`` of each kind; its function ``read`` gets path and bytes."""
 
+TELLING_PAGES: Final = frozenset({"prairie"})
+"""Kinds that tell the pages of files, of programs whose files tell them wrongly themselves."""
+
 
 def read_sidecar(path: Path, kind: str) -> tuple[Sidecar, FileKey]:
     """Read a sidecar, also one that is still being written.

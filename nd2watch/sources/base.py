@@ -279,11 +279,14 @@ class FrameFile:
         Its identity when its header was read.
     info : SourceInfo
         What its header says.
+    by_page : bool
+        Its planes are numbered as its pages are, whatever it says of its axes.
     """
 
     path: Path
     key: FileKey
     info: SourceInfo
+    by_page: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

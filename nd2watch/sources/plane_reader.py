@@ -84,7 +84,7 @@ class PlaneReader:
         try:
             if key_of(file) != frame.key:
                 raise _changed(path)
-            source = open_source(path, file, FrameUnreadable)
+            source = open_source(path, file, FrameUnreadable, by_page=frame.by_page)
         except FrameIncomplete as error:
             file.close()
             raise SourceChanged(f"{error} (it was whole before)", path) from error

@@ -38,6 +38,8 @@ class Format:
         Where its class is, below ``nd2watch.sources``.
     extra : str
         Extra of this package that installs the library which reads it; empty when it is there.
+    has_pages : bool
+        Files have pages in an order of their own, and its class can read them by that.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Format:
     module: str
     source: str
     extra: str = ""
+    has_pages: bool = False
 
 
 TIFF: Final = Format(
@@ -52,6 +55,7 @@ TIFF: Final = Format(
     suffixes=(".tif", ".tiff", ".btf", ".tf8", ".tf2", ".stk", ".lsm"),
     module="tiff",
     source="TiffSource",
+    has_pages=True,
 )
 FORMATS: Final = (
     TIFF,
@@ -79,7 +83,11 @@ def format_of(path: Path) -> Format:
 
 
 def open_source(
-    path: Path, file: BinaryIO, damage: type[SourceError] = FrameIncomplete
+    path: Path,
+    file: BinaryIO,
+    damage: type[SourceError] = FrameIncomplete,
+    *,
+    by_page: bool = False,
 ) -> OpenSource:
     """Return the source for an open file.
 
@@ -91,6 +99,9 @@ def open_source(
         The file, open at its start; it stays open.
     damage : type of SourceError
         What to raise for a file that is damaged or cut short.
+    by_page : bool, default False
+        Planes are the pages of the file in their order, whatever it says of its axes; of formats
+        that have pages.
 
     Raises
     ------
@@ -105,7 +116,8 @@ def open_source(
     with taken_as_damage(path, damage):
         try:
             module = importlib.import_module(f"nd2watch.sources.{known.module}")
-            source: OpenSource = getattr(module, known.source)(path, file)
+            options = {"by_page": True} if by_page and known.has_pages else {}
+            source: OpenSource = getattr(module, known.source)(path, file, **options)
         except ImportError as error:
             raise FrameUnreadable(
                 f"{path} is a {known.title} file, for which {error.name or error} is missing;"
@@ -132,10 +144,17 @@ def taken_as_damage(path: Path, damage: type[SourceError]) -> Iterator[None]:
         raise damage(f"{path} is damaged or cut short: {what}", path) from error
 
 
-def open_frame(path: Path) -> FrameFile:
+def open_frame(path: Path, *, by_page: bool = False) -> FrameFile:
     """Read the header of a frame file and check that all of its pixel data can be there.
 
     No pixels are decoded.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    by_page : bool, default False
+        See `open_source`.
 
     Raises
     ------
@@ -149,10 +168,11 @@ def open_frame(path: Path) -> FrameFile:
     """
     with opened(path) as file:
         key = key_of(file)
-        source = open_source(path, file)
+        source = open_source(path, file, by_page=by_page)
         try:
             with taken_as_damage(path, FrameIncomplete):
                 info = source.info
         finally:
             source.close()
-    return FrameFile(path=path, key=key, info=info)
+    is_by_page = by_page and format_of(path).has_pages and info.plane_count > 1
+    return FrameFile(path=path, key=key, info=info, by_page=is_by_page)

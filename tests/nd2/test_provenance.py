@@ -34,7 +34,12 @@ names = st.lists(
     max_size=3,
 ).map("/".join)
 records = st.builds(
-    SourceRecord, name=names, size=st.integers(0, 2**40), mtime_ns=st.integers(-(2**40), 2**63)
+    SourceRecord,
+    name=names,
+    size=st.integers(0, 2**40),
+    mtime_ns=st.integers(-(2**40), 2**63),
+    plane=st.integers(0, 2**20),
+    by_page=st.booleans(),
 )
 frames = st.builds(
     FrameSources,

@@ -353,9 +353,9 @@ def test_a_frame_that_changes_between_two_looks_starts_anew(
     path.write_bytes(encode_frame(noise(1)))
     bench.scan()
 
-    def open_late(path: Path) -> object:
+    def open_late(path: Path, *, by_page: bool) -> object:
         path.write_bytes(encode_frame(noise(2, (20, 20))))
-        return open_frame(path)
+        return open_frame(path, by_page=by_page)
 
     with monkeypatch.context() as patch:
         patch.setattr("nd2watch.service.intake.open_frame", open_late)

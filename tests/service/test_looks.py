@@ -213,7 +213,9 @@ class TestRefusedFrames:
     ) -> None:
         bench = bench_of(tmp_path)
         paths = add(tmp_path, 1, 2)
-        monkeypatch.setattr(intake, "open_frame", lambda path: open_frame(path.with_name("none")))
+        monkeypatch.setattr(
+            intake, "open_frame", lambda path, by_page: open_frame(path.with_name("none"))
+        )
         monkeypatch.setattr(bench.intake, "_once", True)
         bench.settle()
         assert {e["path"] for e in bench.logged("frame_refused")} == set(paths)

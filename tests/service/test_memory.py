@@ -103,9 +103,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Let each file that is opened be noted."""
     paths: list[Path] = []
 
-    def noted(path: Path) -> Any:
+    def noted(path: Path, *, by_page: bool) -> Any:
         paths.append(path)
-        return open_frame(path)
+        return open_frame(path, by_page=by_page)
 
     monkeypatch.setattr(intake, "open_frame", noted)
     return paths

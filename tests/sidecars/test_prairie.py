@@ -213,6 +213,28 @@ def test_files_that_lead_elsewhere_are_left_out(tmp_path: Path) -> None:
         assert first not in sidecar.files
 
 
+@pytest.mark.parametrize(
+    ("kind", "pages", "axis"),
+    [
+        ("TSeries ZSeries Element", 2, "z"),
+        ("ZSeries", 2, "z"),
+        ("TSeries Timed Element", 2, "t"),
+        ("Single", 2, "t"),
+        ("ZSeries", 1, None),
+    ],
+)
+def test_types_of_cycles_tell_what_pages_are(
+    tmp_path: Path, kind: str, pages: int, axis: str | None
+) -> None:
+    frames = "".join(
+        f'<Frame absoluteTime="{n}"><File channel="1" page="{n}" filename="a.ome.tif"/></Frame>'
+        for n in range(1, pages + 1)
+    )
+    path = tmp_path / "a.xml"
+    path.write_text(f'<PVScan><Sequence type="{kind}">{frames}</Sequence></PVScan>')
+    assert read_sidecar(path, "prairie")[0].page_axis == axis
+
+
 def test_a_file_of_several_pages_is_listed_once(tmp_path: Path) -> None:
     text = WHOLE
     for number in (1, 2):

@@ -59,6 +59,8 @@ class TiffSource:
         Its name.
     file : BinaryIO
         The open file.
+    by_page : bool, default False
+        Planes are its pages in their order, whatever its metadata say of axes.
 
     Raises
     ------
@@ -68,7 +70,7 @@ class TiffSource:
         If it is no TIFF file, or holds something else than planes of one format.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO, *, by_page: bool = False) -> None:
         size = os.fstat(file.fileno()).st_size
         check_start(path, file, "TIFF", *_MAGIC)
         if size < SMALLEST_TIFF:
@@ -77,7 +79,7 @@ class TiffSource:
         with self._complaints:
             self._pages = Pages(path, file, size)
             self._flavours = tuple(_flavours(self._pages))
-            self._planes = _planes(self._pages, self._flavours)
+            self._planes = _planes(self._pages, self._flavours, by_page=by_page)
 
     @cached_property
     def info(self) -> SourceInfo:
@@ -109,11 +111,15 @@ def _flavours(pages: Pages) -> Iterator[Flavour]:
             yield flavour
 
 
-def _planes(pages: Pages, flavours: tuple[Flavour, ...]) -> Planes:
-    """Return the planes, in the order that the first metadata tell which do."""
-    grid = _grid(pages, flavours)
+def _planes(pages: Pages, flavours: tuple[Flavour, ...], *, by_page: bool) -> Planes:
+    """Return the planes, in the order that the first metadata tell which do, or by page."""
+    grid = grid_of_pages(pages.images) if by_page else _grid(pages, flavours)
     formats = pages.formats(grid.pages.reshape(-1))
-    if len(formats) > 1 and (main := unless_damaged(partial(main_images_grid, pages), None)):
+    if (
+        len(formats) > 1
+        and not by_page
+        and (main := unless_damaged(partial(main_images_grid, pages), None))
+    ):
         grid, formats = main, pages.formats(main.pages.reshape(-1))
     if len(formats) > 1:
         raise FrameUnreadable(
