@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from nd2watch.errors import LayoutError
@@ -49,6 +50,7 @@ class AxisSize:
             raise LayoutError(f"the labels {list(self.labels)} are not {self.count} different ones")
 
 
+@lru_cache(maxsize=1 << 14)
 def plain_label(label: str) -> str:
     """Return a label of digits without its padding, which differs within real sequences.
 

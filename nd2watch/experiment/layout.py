@@ -93,6 +93,10 @@ class FrameName:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+_Named = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""An axis, the fields of its label, and the labels that are listed for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """How the files of a folder form sequences.
@@ -170,7 +174,7 @@ class Layout:
     _key_fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _axes: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _label_fields: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
-    _named: tuple[tuple[str, tuple[str, ...]], ...] = field(init=False, repr=False, compare=False)
+    _named: tuple[_Named, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("sizes", "axis_fields", "absent", "first", "planes"):
@@ -186,7 +190,10 @@ class Layout:
             tuple(f for f in self.all_fields_of(axis) if f not in self._key_fields) for axis in AXES
         )
         object.__setattr__(self, "_label_fields", labels)
-        object.__setattr__(self, "_named", tuple(zip(AXES, labels, strict=True)))
+        listed = [
+            size.labels if (size := self.sizes.get(axis)) is not None else () for axis in AXES
+        ]
+        object.__setattr__(self, "_named", tuple(zip(AXES, labels, listed, strict=True)))
         object.__setattr__(self, "_axes", tuple(a for a, f in zip(AXES, labels, strict=True) if f))
         if faults := tuple(_faults(self)):
             raise LayoutFaults(faults)
@@ -272,8 +279,8 @@ class Layout:
         if self.wells is not None and (well := self.wells.name(fields)) is not None:
             fields[WELL_FIELD] = well
         t, p, z, c = [
-            self._label(axis, names, fields, relative) if names else ""
-            for axis, names in self._named
+            self._label(axis, names, listed, fields, relative) if names else ""
+            for axis, names, listed in self._named
         ]
         return FrameName(
             sequence=tuple([(name, fields.get(name, "")) for name in self._key_fields]),
@@ -314,7 +321,12 @@ class Layout:
             raise LayoutError(f"{file.path} holds {found} pages, the layout says {expected}")
 
     def _label(
-        self, axis: str, names: Sequence[str], fields: Mapping[str, str], relative: PurePath | str
+        self,
+        axis: str,
+        names: Sequence[str],
+        listed: Sequence[str],
+        fields: Mapping[str, str],
+        relative: PurePath | str,
     ) -> str:
         """Return the label in a name, refusing a word where the layout lists others."""
         if len(names) == 1:
@@ -322,9 +334,7 @@ class Layout:
         else:
             label = "_".join([plain_label(fields[name]) for name in names if fields.get(name)])
         label = label or self.absent.get(axis, "")
-        size = self.sizes.get(axis)
-        listed = size.labels if size is not None else ()
-        if label and listed and label not in listed and not label.isdecimal():
+        if listed and label and label not in listed and not label.isdecimal():
             raise LayoutError(
                 f"{relative} names the {AXIS_NAMES[axis]} {label!r}; the layout lists"
                 f" {', '.join(listed)}"
