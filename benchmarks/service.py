@@ -31,6 +31,7 @@ _SEQUENCES: Final = 8
 _SIDE: Final = 32
 _BATCH: Final = 20
 _IDLE_S: Final = 120.0
+_RARELY_S: Final = 3600.0
 
 _SCAN_S: Final = 2.0
 """Budget of a scan of 100,000 files, s."""
@@ -56,12 +57,15 @@ class Options:
         For how long they do.
     runs : int
         Sequences one after the other.
+    trees : int
+        Folders that are filled as they are made.
     """
 
     frames: int
     rate: int
     seconds: float
     runs: int
+    trees: int
 
 
 class Report:
@@ -218,6 +222,23 @@ def one_after_the_other(folder: Path, options: Options, report: Report) -> None:
     check(folder, count * options.runs, report)
 
 
+def filled_as_they_are_made(folder: Path, options: Options, report: Report) -> None:
+    """Folders in folders are made and filled at once, which is too fast for events of the files."""
+    times = 500
+    count = times * len(_CHANNELS)
+    print(f"{options.trees} folders in folders are filled with {count} frames as they are made")
+    (folder / "in").mkdir()
+    with Service(configured(folder, times=times, scan_interval_s=_RARELY_S)) as service:
+        service.wait(lambda watch: watch["scanned_s_ago"] is not None)
+        for number in range(options.trees):
+            write_sequence(folder / "in" / f"run{number}" / "b" / "c", times)
+        written = service.age_s
+        ended = service.wait_for_files(options.trees)
+        report.show("seconds in which they were written", written, "s")
+        report.show("from the last frame until all files were published", ended - written, "s")
+    check(folder, count * options.trees, report)
+
+
 def check(folder: Path, count: int, report: Report) -> None:
     """Compare every ND2 file with its sources, and count the frames that are not there."""
     outputs = sorted((folder / "out").glob("*.nd2"))
@@ -234,6 +255,7 @@ PARTS: Final[dict[str, Callable[[Path, Options, Report], None]]] = {
     "waiting": waiting_then_idle,
     "arriving": arriving,
     "endurance": one_after_the_other,
+    "folders": filled_as_they_are_made,
 }
 
 
@@ -245,11 +267,13 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=1000, help="frames that arrive in a second")
     parser.add_argument("--seconds", type=float, default=60, help="for which they do")
     parser.add_argument("--runs", type=int, default=400, help="sequences one after the other")
-    given = parser.parse_args()
-    options = Options(frames=given.frames, rate=given.rate, seconds=given.seconds, runs=given.runs)
+    parser.add_argument("--trees", type=int, default=50, help="folders filled as they are made")
+    given = vars(parser.parse_args())
+    parts = given.pop("parts")
+    options = Options(**given)
     report = Report()
     print(f"load of the machine {os.getloadavg()[0]:.1f}")
-    for name in given.parts or PARTS:
+    for name in parts or PARTS:
         with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="bench-") as folder:
             PARTS[name](Path(folder), options, report)
     return 0 if report.is_kept else 1

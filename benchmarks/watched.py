@@ -24,6 +24,7 @@ _CONFIG: Final = """
 folder = "out"
 
 [service]
+scan_interval_s = {scan_interval_s}
 state_folder = "state"
 log_format = "json"
 
@@ -35,10 +36,10 @@ axes = {{ t = {times}, c = ["DAPI", "GFP"] }}
 """
 
 
-def configured(folder: Path, *, times: int) -> Path:
+def configured(folder: Path, *, times: int, scan_interval_s: float = 60.0) -> Path:
     """Write a configuration for sequences of so many time points of two channels."""
     path = folder / "config.toml"
-    path.write_text(_CONFIG.format(times=times))
+    path.write_text(_CONFIG.format(times=times, scan_interval_s=scan_interval_s))
     return path
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import tempfile
 from abc import abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos.faults import Fault
+from tests.mounts import fill, mount, unmount
 
 if TYPE_CHECKING:
     from tests.chaos.laboratory import Laboratory
@@ -60,14 +57,12 @@ class RealDisk(Disk):
         super().__init__(laboratory)
         self._filler = laboratory.output / "filler"
         self._left = list(left_bytes)
-        _mount(laboratory.output)
+        mount(laboratory.output, _DISK_BYTES)
 
     def fill(self) -> None:
         """Leave room for nothing, or for a part of a file."""
         self._left.append(self._left.pop(0))
-        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(bytes(1 << 16)):
-                pass
+        self._filler = fill(self._laboratory.output)
         size = max(self._filler.stat().st_size - self._left[0], 0)
         os.truncate(self._filler, size)
 
@@ -77,7 +72,7 @@ class RealDisk(Disk):
 
     def unmount(self) -> None:
         """Unmount it."""
-        _unmount(self._laboratory.output)
+        unmount(self._laboratory.output)
 
 
 class ReservedDisk(Disk):
@@ -98,26 +93,3 @@ class ReservedDisk(Disk):
         """Reserve nothing."""
         self._laboratory.configure()
         self._service.reload()
-
-
-def can_mount() -> bool:
-    """Return whether this process may mount file systems."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            _mount(Path(folder))
-        except (OSError, subprocess.CalledProcessError):
-            return False
-        _unmount(Path(folder))
-    return True
-
-
-def _mount(folder: Path) -> None:
-    """Mount a small file system in memory."""
-    size = f"size={_DISK_BYTES},mode=755"
-    command = ["mount", "-t", "tmpfs", "-o", size, "nd2watch-chaos", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def _unmount(folder: Path) -> None:
-    """Unmount it, even if somebody uses it."""
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)

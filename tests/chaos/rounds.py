@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.chaos.agent import Agent
-from tests.chaos.disk import RealDisk, ReservedDisk, can_mount
+from tests.chaos.disk import RealDisk, ReservedDisk
 from tests.chaos.figures import Figures
 from tests.chaos.invariant import published, violations
 from tests.chaos.laboratory import Laboratory
 from tests.chaos.microscope import Microscope
 from tests.chaos.sequences import PROGRAM_LAYOUTS, PatternLayout
 from tests.chaos.service import Service, time_namespace
+from tests.mounts import can_mount
 from tests.unprivileged import rights_taken
 from tests.waiting import until
 
