@@ -72,7 +72,7 @@ def _rename_as_on_windows(source: Path, target: Path, rename: Any = os.rename) -
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "link"):
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "link", "posix_fadvise"):
         monkeypatch.delattr(os, name, raising=False)
     monkeypatch.setattr(os, "rename", _rename_as_on_windows)
     monkeypatch.delattr(socket, "AF_UNIX", raising=False)
@@ -332,6 +332,19 @@ def test_windows_syncs_no_folders(
     monkeypatch.setattr(os, "fsync", pytest.fail)
 
     windows.sync_folder(tmp_path)
+
+
+def test_a_file_is_read_from_the_disk_again_only_where_the_system_can(
+    windows: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
+
+    (tmp_path / "file").write_bytes(b"x")
+    windows.drop_cached(tmp_path / "file")
+    monkeypatch.setattr(os, "posix_fadvise", refuse, raising=False)
+    host.drop_cached(tmp_path / "file")
+    host.drop_cached(tmp_path / "gone")
 
 
 @pytest.mark.parametrize(("can", "calls"), [(True, ["full"]), (False, ["full", "fsync"])])

@@ -7,7 +7,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from nd2watch import host
-from nd2watch.cli import control, conversion, files, layouts, sequences, service, simulation
+from nd2watch.cli import (
+    control,
+    conversion,
+    files,
+    layouts,
+    retention,
+    sequences,
+    service,
+    simulation,
+)
 from nd2watch.cli.terminal import say
 from nd2watch.errors import Nd2WatchError
 from nd2watch.tools.messages import INTERRUPTED, PIPE_CLOSED
@@ -66,7 +75,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nd2watch {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (service, control, layouts, conversion):
+    for group in (service, control, retention, layouts, conversion):
         for name, (add, purpose) in group.COMMANDS.items():
             add(commands.add_parser(name, help=purpose))
     for name, (_, purpose) in sequences.COMMANDS.items():

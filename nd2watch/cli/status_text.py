@@ -123,6 +123,36 @@ def list_lines(sequences: Sequence[Mapping[str, Any]]) -> list[str]:
     return table(rows)
 
 
+def due_lines(told: Mapping[str, Any], now: float, *, with_files: bool) -> Iterator[str]:
+    """Yield what is to become of frames that were converted, with a line for each sequence.
+
+    Parameters
+    ----------
+    told : mapping
+        As `nd2watch.cli.retention` makes it.
+    now : float
+        Time of day, s since 1970.
+    with_files : bool
+        Name every file.
+    """
+    if told["action"] == "keep":
+        yield "all frames are kept where they are"
+        return
+    does = "deleted" if told["folder"] is None else f"moved to {told['folder']}"
+    yield f"frames are {does} {told['after_h']:g} h after the publication, in doubt they are kept"
+    if not told["sequences"]:
+        return
+    rows = [["handle", "watch", "title", "files", "due"]]
+    for each in told["sequences"]:
+        due = "now" if each["due"] <= now else moment(each["due"])
+        rows.append([each["handle"], each["watch"], each["title"], str(len(each["files"])), due])
+    lines = table(rows)
+    yield lines[0]
+    for each, line in zip(told["sequences"], lines[1:], strict=True):
+        yield line
+        yield from (f"  {path}" for path in (each["files"] if with_files else ()))
+
+
 def sequence_lines(told: Mapping[str, Any], now: float) -> Iterator[str]:
     """Yield the lines on one sequence.
 

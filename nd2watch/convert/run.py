@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nd2watch import host
 from nd2watch.convert.pixels import read_frames
 from nd2watch.convert.record import provenance_of, text_of
 from nd2watch.convert.steps import Step, checkpoint, ignore_step
@@ -139,6 +140,7 @@ def _write(
 
     def check(written: Path) -> None:
         step(Step.SYNCED, output)
+        host.drop_cached(written)
         verify_file(written, plan, provenance, cancelled)
         step(Step.VERIFIED, output)
         check_sources_unchanged(plan, output, cancelled)

@@ -1,6 +1,7 @@
 """Calls whose behaviour depends on the operating system, each with a plain fallback."""
 
 from nd2watch.host.files import (
+    drop_cached,
     folder_identity,
     is_empty_folder,
     link,
@@ -42,6 +43,7 @@ __all__ = [
     "connect_to",
     "connect_to_loopback",
     "create_locked",
+    "drop_cached",
     "exit_on_termination",
     "file_system_of",
     "folder_identity",

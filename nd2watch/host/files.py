@@ -36,6 +36,21 @@ def sync_file(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def drop_cached(path: Path) -> None:
+    """Have a file that was synced read from the disk itself the next time, where a system can.
+
+    What is read back from memory alone shows nothing of the disk.
+    """
+    if not hasattr(os, "posix_fadvise"):  # macOS and Windows
+        return
+    with contextlib.suppress(OSError):  # a file system that keeps nothing, or cannot tell
+        descriptor = open_for_reading(path)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk where the system can (not on Windows)."""
     if sys.platform == "win32":

@@ -36,6 +36,9 @@ _LONGEST_TURN_S: Final = 1.0
 """Pause of an idle loop, and time that a busy one spends on opening frames before it looks at
 anything else."""
 
+_OBSERVE_AGAIN_S: Final = 60.0
+"""Pause after the system had no watches left: asking for many of them costs time."""
+
 _RESTART_S: Final = 60.0
 """Pause after an error that nobody foresaw."""
 
@@ -122,6 +125,7 @@ class WatchThread:
         self._events = ChangedPaths(self.wake)
         self._observer = FolderObserver(self._events)
         self._is_unobserved = False
+        self._observe_again = 0.0
         self._scan_wanted = True
         self._running = 0
         self._stopping = threading.Event()
@@ -351,12 +355,14 @@ class WatchThread:
 
     def _observe(self) -> None:
         """Observe the folder if it is there, and was not observed yet."""
-        if self._once or self._by_scans:
+        if self._once or self._by_scans or self._clock.monotonic() < self._observe_again:
             return
         try:
             self._observer.watch(self.watch.root)
         except OSError as error:
             is_there = os.path.isdir(self.watch.root)  # noqa: PTH112 - pathlib's twin may raise
+            if is_there:
+                self._observe_again = self._clock.monotonic() + _OBSERVE_AGAIN_S
             if is_there and not self._is_unobserved:
                 self._is_unobserved, self.pace.has_events = True, False
                 hint = host.watch_limit_hint(error, self.watch.root)

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from nd2watch.journal import Journal
 from nd2watch.service.worker import Job, Outcome, run_job
@@ -55,7 +56,13 @@ def convert_traced(
 ) -> Outcome:
     """Carry out a job and write down the calls."""
     trace = Trace(path)
-    with watched_calls(trace):
+    drop = os.posix_fadvise
+
+    def traced_drop(*arguments: int) -> None:
+        drop(*arguments)
+        trace.after("drop from memory")
+
+    with watched_calls(trace), patch.object(os, "posix_fadvise", traced_drop):
         return run_job(job, cancelled, progress, told_steps(trace, step))
 
 
@@ -85,8 +92,9 @@ def test_file_name_and_record_are_on_the_disk_one_after_the_other(
     lines = trace.lines
     order = [
         "open done", "step claimed", "step written", "write", "sync", "sync done", "step synced",
-        "read back done", "step verified", "step rechecked", "close", "link", "link done",
-        "unlink done", "sync folder", "sync folder done", "step published", "record done",
+        "drop from memory done", "read back done", "step verified", "step rechecked", "close",
+        "link", "link done", "unlink done", "sync folder", "sync folder done", "step published",
+        "record done",
     ]  # fmt: skip
     last = {line: place for place, line in enumerate(lines)}
     assert [line for line in sorted(last, key=last.__getitem__) if line in order] == order

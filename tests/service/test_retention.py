@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from nd2watch.cli import main
 from nd2watch.clock import SystemClock
 from nd2watch.config import RetentionConfig
 from nd2watch.journal import Journal, JournalView
@@ -369,6 +372,30 @@ def test_what_is_due_can_be_listed(lab: Lab, tmp_path: Path) -> None:
         assert not list(due_sequences(view, watch, RetentionConfig()))
     lab.tidy(3, after_h=2)
     assert not list(due_sequences(lab.journal, watch, retention))
+
+
+@pytest.mark.parametrize("action", ["keep", "delete", "move"])
+def test_what_is_due_can_be_listed_before(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    config = tmp_path / "config.toml"
+    folder = 'folder = "done"\n' if action == "move" else ""
+    config.write_text(f'{CONFIG}\n[retention]\naction = "{action}"\nafter_h = 2\n{folder}')
+    assert main(["due", "-c", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    if action == "keep":
+        assert lines == ["all frames are kept where they are"]
+        return
+    assert ("deleted 2 h" in lines[0]) == (action == "delete")
+    due = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lab.record.changed + 2 * HOUR_S))
+    assert lines[2].split(maxsplit=4) == [lab.record.handle, "test", "a", "24", due]
+    assert main(["due", "--files", "-c", str(config)]) == 0
+    named = {line.strip() for line in capsys.readouterr().out.splitlines()[3:]}
+    assert named == set(map(str, lab.frames.values()))
+    assert main(["due", "--json", "-c", str(config)]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["sequences"]
+    assert (told["due"], len(told["files"])) == (lab.record.changed + 2 * HOUR_S, 24)
+    assert lab.left() == 24
 
 
 def test_a_service_puts_frames_away_by_itself(tmp_path: Path) -> None:

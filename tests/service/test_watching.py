@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nd2watch.service import watch_thread
 from nd2watch.service.control_client import ask
 from tests.frames import acquisition, assert_nd2_equals_sources, write
 from tests.service import test_answers, test_daemon
@@ -83,6 +84,7 @@ def test_where_watches_run_out_a_folder_is_scanned_until_there_are_more(
         return -1
 
     (folder / "one" / "a" / "b").mkdir(parents=True)
+    monkeypatch.setattr(watch_thread, "_OBSERVE_AGAIN_S", 2.0)
     with monkeypatch.context() as patch:
         patch.setattr(f"watchdog.observers.inotify_c.{call}", refuse)
         with Running(folder) as running:
