@@ -142,7 +142,9 @@ class Answers:
             if collection is None:
                 raise ServiceError("the sequence has just gone, with all of its frames")
             titles.append(collection.sequence.title)
-            return order(intake, collection)
+            done = order(intake, collection)
+            intake.drop_if_empty(key)  # such as one that was retried, and has no files any more
+            return done
 
         result = _outcome(watch.ask(act), watch)
         kind, name, title = request["request"], watch.watch.name, titles[0]

@@ -18,7 +18,9 @@ from nd2watch.service import Daemon, answers, daemon, intake, load_settings, sig
 from nd2watch.service.claim import OUTPUT_LOCK
 from nd2watch.service.control import SOCKET
 from nd2watch.service.control_client import ask
+from nd2watch.service.events import ChangedPaths, Changes
 from nd2watch.service.health import health_of
+from nd2watch.service.intake import Intake
 from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.state_folder import JOURNAL
 from nd2watch.sources import list_entries
@@ -338,6 +340,21 @@ def test_an_order_is_in_the_journal_when_it_is_answered(folder: Path) -> None:
         for number in range(5):
             ask(running.state, "forget", handle=running.handle("one", str(number)))
             assert journal.counts()["one"].get("forgotten") == number + 1
+
+
+def test_a_sequence_that_is_retried_and_has_no_files_any_more_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = write(folder / "one" / "a", acquisition())
+    with Running(folder) as running, JournalView(running.state / JOURNAL) as journal:
+        until(lambda: running.status("one")["sequences"] == {"published": 1}, "the sequence")
+        monkeypatch.setattr(ChangedPaths, "take", lambda _: Changes())
+        monkeypatch.setattr(Intake, "scan", lambda _: None)
+        for path in sources.values():
+            path.unlink()
+        ask(running.state, "retry", handle=running.handle("one", "a"))
+        assert len(running.logged("sequence_gone")) == 1
+        assert journal.counts()["one"] == {"published": 1}  # that stays on record
 
 
 def test_orders_are_logged(folder: Path) -> None:
