@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nd2watch.service.settings import ServiceSettings
+    from nd2watch.simulate import Coordinates
 
 CONFIG = """
 [output]
@@ -50,10 +51,14 @@ HOUR_S = 3600.0
 class Lab:
     """A folder of frames that a service has converted, and its journal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, config: str = CONFIG, lacking: Coordinates | None = None
+    ) -> None:
         self.folder = folder
-        (folder / "config.toml").write_text(CONFIG)
+        (folder / "config.toml").write_text(config)
         self.frames = write(folder / "in" / "a", WHAT)
+        if lacking is not None:
+            self.frames[lacking].unlink()
         self.capture = LogCapture()
         self.log = structlog.wrap_logger(None, [self.capture])
         assert Daemon(self.settings, SystemClock(), self.log, once=True).run() == 0
@@ -352,6 +357,22 @@ class TestNothingIsTouched:
         lab.tidy(25)
         assert lab.left() == 1
         assert lab.logged("frame_kept")[0]["reason"] == "it is not the file that was converted"
+
+    @pytest.mark.parametrize("action", ["move", "delete"])
+    def test_when_no_nd2_file_records_a_frame(self, tmp_path: Path, action: str) -> None:
+        """Time points that were trimmed are frames of the sequence, and in no file."""
+        trim = '\nincomplete = { action = "trim", deadline_s = 0.1 }\n'
+        lab = Lab(tmp_path, CONFIG.rstrip() + trim, lacking=(1, 1, 2, 1))
+        trimmed = [path for at, path in lab.frames.items() if at[0] == 1 and path.exists()]
+        folder = {"folder": tmp_path / "done"} if action == "move" else {}
+        with lab.journal as journal:
+            ready = [f for f in journal.frames("test", lab.record.key) if f.state == "ready"]
+            assert set(map(str, trimmed)) < {frame.path for frame in ready}
+            lab.tidy(25, action=action, **folder)
+        assert len(trimmed) == lab.left() == 11
+        assert all(path.exists() for path in trimmed)
+        assert {e["path"] for e in lab.logged("frame_kept")} == set(map(str, trimmed))
+        assert lab.logged("frames_put_away")[0]["count"] == 12
 
     def test_when_the_sequence_is_not_published(self, lab: Lab) -> None:
         other = write(lab.folder / "in" / "b", acquisition(t=1))
