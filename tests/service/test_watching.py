@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nd2watch.journal import Journal
 from nd2watch.service.control_client import ask
+from nd2watch.service.events import ChangedPaths
 from tests.frames import acquisition, assert_nd2_equals_sources, write
-from tests.service import test_answers, test_daemon
+from tests.service import test_answers, test_daemon, test_memory
 from tests.service.test_answers import Running
+from tests.service.test_memory import Watching
 from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from watchdog.events import FileSystemEvent
 
 WHAT = acquisition()
 
@@ -174,6 +179,45 @@ def test_an_empty_folder_in_the_place_of_a_share_changes_nothing(folder: Path) -
         published(running, "one", 1)
 
 
+@pytest.mark.parametrize("rules", ["counts", "quiet"])
+@pytest.mark.parametrize("place", ["no answer", "empty folder"])
+def test_nothing_is_converted_while_its_share_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str, place: str
+) -> None:
+    """A sequence that was complete before waits for the share, as one that a full disk held up."""
+    pauses = f'complete = {{ rules = ["{rules}"], quiet_s = 0.1 }}\n'
+    monkeypatch.setattr(test_memory, "CONFIG", test_memory.CONFIG + pauses)
+    share, scandir = tmp_path / "in", os.scandir
+
+    def refusing(path: Path) -> object:
+        if path == share:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return scandir(path)
+
+    with Journal(tmp_path / "journal.db") as journal, Watching(tmp_path, journal) as watching:
+        write(watching.folder, WHAT)
+        watching.thread.scan()
+        until(lambda: bool(watching.submitted), "the sequence to be complete")
+        with monkeypatch.context() as patch:
+            if place == "no answer":
+                patch.setattr("nd2watch.sources.scan.os.scandir", refusing)
+            else:
+                share.rename(tmp_path / "away")
+                share.mkdir()
+            watching.thread.scan()
+            until(lambda: watching.thread.is_unavailable, "the share to be missed")
+            watching.turn()
+            before = len(watching.submitted)
+            for _ in range(3):
+                watching.turn()
+            assert len(watching.submitted) == before
+        if place == "empty folder":
+            share.rmdir()
+            (tmp_path / "away").rename(share)
+        watching.thread.scan()
+        until(lambda: len(watching.submitted) > before, "the sequence to be submitted again")
+
+
 def deliver(paths: list[Path], target: Path) -> None:
     """Move frames into a folder, one after the other."""
     for path in paths:
@@ -203,6 +247,33 @@ def test_folders_that_are_filled_as_they_are_made_or_moved_in_lose_no_frame(fold
             write(folder / "away" / f"moved{number}" / "b" / "c", WHAT)
             (folder / "away" / f"moved{number}").rename(folder / "one" / f"moved{number}")
         published(running, "one", 20)
+
+
+@pytest.mark.usefixtures("rarely")
+@pytest.mark.parametrize("manner", ["made", "moved in"])
+def test_a_new_folder_is_looked_at_though_no_event_tells_of_its_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, manner: str
+) -> None:
+    """Files that are written before their folder is observed have no events of their own."""
+    hear = ChangedPaths.on_any_event
+
+    def hear_of_folders(self: ChangedPaths, event: FileSystemEvent) -> None:
+        if event.is_directory:
+            hear(self, event)
+
+    monkeypatch.setattr(ChangedPaths, "on_any_event", hear_of_folders)
+    sources = write(folder / "away" / "b" / "c", WHAT)
+    with Running(folder) as running:
+        until(lambda: running.status("one")["scanned_s_ago"] is not None, "the first scan")
+        if manner == "made":
+            (folder / "one" / "a").mkdir()
+            (folder / "away" / "b").rename(folder / "one" / "a" / "b")
+        else:
+            (folder / "away").rename(folder / "one" / "a")
+        published(running, "one", 1)
+        assert running.status("one")["mode"] == "events"
+    moved = {at: folder / "one/a/b/c" / path.name for at, path in sources.items()}
+    assert_nd2_equals_sources(folder / "out" / "one_a_b_c.nd2", WHAT, moved)
 
 
 @pytest.mark.usefixtures("rarely")
