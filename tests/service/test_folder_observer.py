@@ -33,3 +33,26 @@ def test_a_warning_of_the_library_ends_no_thread() -> None:
         warnings.warn("Callback with id '1' already exists for watch", RuntimeWarning, stacklevel=1)
     finally:
         observer.stop()
+
+
+def test_a_folder_that_takes_the_place_of_another_is_observed(tmp_path: Path) -> None:
+    """The library goes on to observe the former one, wherever that is now."""
+    root, changes = tmp_path / "in", ChangedPaths(lambda: None)
+    observer = FolderObserver(changes)
+    observer.start()
+    heard: set[Path] = set()
+
+    def has_heard_of(path: Path) -> bool:
+        heard.update(changes.take().paths)
+        return path in heard
+
+    try:
+        root.mkdir()
+        observer.watch(root)
+        root.rename(tmp_path / "former")
+        root.mkdir()
+        observer.watch(root)
+        (root / "frame.tif").touch()
+        until(lambda: has_heard_of(root / "frame.tif"), "an event of the new folder")
+    finally:
+        observer.stop()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import tifffile
 
+from nd2watch.experiment import AxisSize, Layout, compile_pattern
 from nd2watch.sources import FileKey, encode_frame, open_frame
 from tests.frames import acquisition, noise, write
 from tests.service.fakes import SETTLE_S, Bench
@@ -40,6 +43,19 @@ def test_a_change_starts_the_quiet_time_anew(bench: Bench) -> None:
     assert bench.ready == 0
     bench.wait(1)
     assert bench.ready == 1
+
+
+def test_a_change_that_nothing_told_of_starts_the_quiet_time_anew(bench: Bench) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.write_bytes(encode_frame(noise(1)))
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    path.write_bytes(encode_frame(noise(2)))
+    bench.wait(1)
+    bench.wait(SETTLE_S - 1)
+    assert bench.intake.collections == {}
+    bench.wait(1)
+    assert len(bench.intake.collections) == 1
 
 
 def test_a_slow_scan_does_not_shorten_the_quiet_time(
@@ -180,6 +196,32 @@ def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, 
         in bench.logged("frame_refused")[0]["reason"]
     )
     path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+@pytest.mark.parametrize("pages", [1, 2, 4])
+def test_a_file_of_more_or_fewer_pages_holds_up_its_sequence_until_it_is_replaced(
+    tmp_path: Path, pages: int
+) -> None:
+    sizes = {"t": AxisSize(count=2), "z": AxisSize(count=3)}
+    layout = Layout(pattern=compile_pattern("t{t}.tif"), sizes=sizes, pages="z")
+    bench = Bench(tmp_path / "in", acquisition(), layout=layout)
+    odd = bench.folder / "t2.tif"
+
+    def write_pages(path: Path, count: int) -> None:
+        planes = np.stack([noise(seed) for seed in range(count)])
+        tifffile.imwrite(path, planes, photometric="minisblack")
+
+    write_pages(bench.folder / "t1.tif", 3)
+    write_pages(odd, pages)
+    bench.settle()
+    bench.wait(600)
+    assert bench.ready == 0
+    told = bench.logged("frame_refused" if pages > 3 else "frame_not_ready")[0]
+    assert told["path"] == odd
+    assert ("the layout says 3" if pages > 3 else f"holds {pages} of 3 pages") in told["reason"]
+    write_pages(odd, 3)
     bench.settle()
     assert bench.ready == 1
 
@@ -389,6 +431,19 @@ def test_a_sequence_that_stalls_is_reported_once_with_what_it_lacks(bench: Bench
     (entry,) = bench.logged("sequence_incomplete")
     assert (entry["found"], entry["expected"]) == (23, 24)
     assert entry["missing"] == ["t=2 p=1 z=3 c=GFP"]
+
+
+def test_what_is_left_out_of_the_list_of_what_a_sequence_lacks_is_counted(bench: Bench) -> None:
+    """No plane and no channel is wholly missing, so each frame is listed for itself."""
+    for (t, p, z, c), path in write(bench.folder, acquisition()).items():
+        if (t + p + z + c) % 2:
+            path.unlink()
+    bench.settle()
+    bench.wait(601)
+    bench.intake.report_stalled()
+    (entry,) = bench.logged("sequence_incomplete")
+    assert (entry["found"], entry["expected"]) == (12, 24)
+    assert (len(entry["missing"]), entry["more_missing"]) == (10, 2)
 
 
 def test_sequences_are_told_apart_by_folder(bench: Bench) -> None:

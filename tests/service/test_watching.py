@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nd2watch.journal import Journal
+from nd2watch.service import intake, load_settings
 from nd2watch.service.control_client import ask
 from nd2watch.service.events import ChangedPaths
+from nd2watch.sources import list_entries
 from tests.frames import acquisition, assert_nd2_equals_sources, write
 from tests.service import test_answers, test_daemon, test_memory
 from tests.service.test_answers import Running
@@ -23,6 +25,7 @@ from tests.service.test_memory import Watching
 from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from watchdog.events import FileSystemEvent
@@ -68,6 +71,8 @@ def test_a_burst_that_the_system_loses_events_of_is_found_at_once(tmp_path: Path
         service.process.send_signal(signal.SIGCONT)
         assert service.wait_for("events_lost")["watch"] == "test"
         service.wait_for("published", lambda e: e["sequence"] == "a")
+        (told,) = ask(load_settings(config).state_folder, "status")["watches"]
+        assert told["events_lost"] > 0
         assert service.terminate() == 0
     assert_nd2_equals_sources(tmp_path / "out" / "a.nd2", WHAT, sources)
 
@@ -240,6 +245,26 @@ def test_frames_that_come_while_the_service_starts_are_found(folder: Path) -> No
 
 
 @pytest.mark.usefixtures("rarely")
+def test_frames_that_come_just_after_the_first_look_are_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = write(folder / "away", WHAT)
+
+    def listed(
+        root: Path, unreadable: Callable[..., None], link: Callable[..., None]
+    ) -> Iterator[os.DirEntry[str]]:
+        yield from list_entries(root, unreadable, link)
+        if root.name == "one" and (folder / "away").exists():
+            (folder / "away").rename(root / "a")
+
+    monkeypatch.setattr(intake, "list_entries", listed)
+    with Running(folder) as running:
+        published(running, "one", 1)
+    moved = {at: folder / "one" / "a" / path.name for at, path in sources.items()}
+    assert_nd2_equals_sources(folder / "out" / "one_a.nd2", WHAT, moved)
+
+
+@pytest.mark.usefixtures("rarely")
 def test_folders_that_are_filled_as_they_are_made_or_moved_in_lose_no_frame(folder: Path) -> None:
     with Running(folder) as running:
         for number in range(10):
@@ -274,6 +299,18 @@ def test_a_new_folder_is_looked_at_though_no_event_tells_of_its_files(
         assert running.status("one")["mode"] == "events"
     moved = {at: folder / "one/a/b/c" / path.name for at, path in sources.items()}
     assert_nd2_equals_sources(folder / "out" / "one_a_b_c.nd2", WHAT, moved)
+
+
+@pytest.mark.usefixtures("rarely")
+def test_a_rename_in_a_watched_folder_is_noticed_by_its_event(folder: Path) -> None:
+    sources = write(folder / "one" / "a", WHAT)
+    temporary = {path: path.rename(path.with_name(f"~{path.name}")) for path in sources.values()}
+    with Running(folder) as running:
+        until(lambda: running.status("one")["ignored"] == len(sources), "the temporary names")
+        for path, written in temporary.items():
+            written.rename(path)
+        published(running, "one", 1)
+    assert_nd2_equals_sources(folder / "out" / "one_a.nd2", WHAT, sources)
 
 
 @pytest.mark.usefixtures("rarely")
