@@ -223,7 +223,8 @@ def test_a_stop_ends_a_conversion_at_its_next_frame(tmp_path: Path, config: Path
     with ServiceProcess(config, launch=launch) as service:
         until(lambda: bool(list(out.glob(".nd2watch-*.tmp"))), "a file that is being written")
         assert service.terminate() == 0
-    assert [e["sequence"] for e in service.named("conversion_cancelled")] == ["a"]
+    (told,) = service.named("conversion_cancelled")
+    assert (told["sequence"], "by force" in told["reason"]) == ("a", False)
     assert service.named("published") == []
     assert list(out.glob("*.nd2")) + list(out.glob(".nd2watch-*.tmp")) == []
     with ServiceProcess(config) as service:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -373,6 +374,21 @@ class TestNothingIsTouched:
         assert all(path.exists() for path in trimmed)
         assert {e["path"] for e in lab.logged("frame_kept")} == set(map(str, trimmed))
         assert lab.logged("frames_put_away")[0]["count"] == 12
+
+    def test_when_a_frame_came_late(self, lab: Lab) -> None:
+        late = lab.folder / "in" / "a" / "img_t003_xy01_z001_cDAPI.tif"
+        late.write_bytes(encode_frame(noise(3)))
+        assert Daemon(lab.settings, SystemClock(), lab.log, once=True).run() == 0
+        assert [e["path"] for e in lab.logged("frame_came_late")] == [late]
+        lab.tidy(25)
+        assert (late.exists(), lab.left()) == (True, 0)
+        assert not lab.logged("frame_kept")
+
+    def test_when_the_sequence_is_to_be_left_alone(self, lab: Lab) -> None:
+        lab.journal.record_sequence(replace(lab.record, state="forgotten"))
+        lab.tidy(25)
+        assert lab.left() == 24
+        assert not lab.logged("frames_kept")
 
     def test_when_the_sequence_is_not_published(self, lab: Lab) -> None:
         other = write(lab.folder / "in" / "b", acquisition(t=1))
