@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +27,6 @@ from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from nd2watch.service.settings import ServiceSettings
     from nd2watch.simulate import Coordinates
@@ -141,6 +141,29 @@ def test_they_are_copied_where_they_cannot_be_linked(
     assert lab.left() == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="plays what Linux does")
+def test_the_new_name_of_a_moved_frame_is_on_the_disk_before_the_old_one_goes(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, steps = tmp_path / "done" / "test" / "a", []
+
+    def sync(descriptor: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    def unlink(path: Any, **options: Any) -> None:
+        steps.append(Path(path))
+        real(path, **options)
+
+    fsync, real = os.fsync, os.unlink
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "unlink", unlink)
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    for path in lab.frames.values():
+        at = steps.index(path.with_name(f".nd2watch-aside-{path.name}"))
+        assert steps[at - 1] == done
+
+
 def test_another_file_at_the_target_stays_and_so_does_the_frame(lab: Lab, tmp_path: Path) -> None:
     first = next(iter(lab.frames.values()))
     target = tmp_path / "done" / "test" / "a" / first.name
@@ -238,6 +261,8 @@ def test_a_new_frame_that_takes_the_name_meanwhile_stays(
     assert first.read_bytes() == content
     assert [path.name for path in (tmp_path / "in" / "a").iterdir()] == [first.name]
     assert len(lab.logged("frame_kept")) == 1
+    moved = tmp_path / "done" / "test" / "a" / first.name
+    assert not moved.exists() or moved.read_bytes() != content
 
 
 def test_a_new_frame_that_a_kill_left_under_a_private_name_gets_its_name_back(
@@ -250,6 +275,22 @@ def test_a_new_frame_that_a_kill_left_under_a_private_name_gets_its_name_back(
     lab.tidy(25)
     assert first.read_bytes() == content
     assert set((tmp_path / "in" / "a").iterdir()) == set(lab.frames.values())
+
+
+@pytest.mark.parametrize("target", ["missing", "other"])
+def test_a_frame_that_a_kill_left_under_a_private_name_is_deleted_only_if_it_was_moved(
+    lab: Lab, tmp_path: Path, target: str
+) -> None:
+    first = next(iter(lab.frames.values()))
+    content = first.read_bytes()
+    moved = tmp_path / "done" / "test" / "a" / first.name
+    first.rename(first.with_name(f".nd2watch-aside-{first.name}"))
+    if target == "other":
+        moved.parent.mkdir(parents=True)
+        moved.write_bytes(encode_frame(noise(99)))
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    assert lab.left() == (target == "other")
+    assert (moved if target == "missing" else first).read_bytes() == content
 
 
 def test_it_ends_at_the_next_frame_when_it_is_cancelled(
