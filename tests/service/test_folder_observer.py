@@ -7,7 +7,9 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
+from watchdog.events import FileCreatedEvent
 
+from nd2watch.service import events
 from nd2watch.service.events import ChangedPaths, FolderObserver
 from tests.waiting import until
 
@@ -56,3 +58,18 @@ def test_a_folder_that_takes_the_place_of_another_is_observed(tmp_path: Path) ->
         until(lambda: has_heard_of(root / "frame.tif"), "an event of the new folder")
     finally:
         observer.stop()
+
+
+def test_more_events_than_are_kept_call_for_a_look_at_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "_MOST_PATHS", 5)
+    woken: list[None] = []
+    changes = ChangedPaths(lambda: woken.append(None))
+    for number in range(6):
+        changes.on_any_event(FileCreatedEvent(f"/in/{number}.tif"))
+    taken = changes.take()
+    assert (taken.scan, taken.paths, len(woken)) == (True, set(), 1)
+    changes.on_any_event(FileCreatedEvent("/in/7.tif"))
+    taken = changes.take()
+    assert (taken.scan, len(taken.paths), len(woken)) == (False, 1, 2)

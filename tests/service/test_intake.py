@@ -181,9 +181,15 @@ def test_a_refused_frame_is_reported_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [encode_frame(noise(1, (12, 16))), encode_frame(noise(1).astype("u1"))]
+    ("odd", "found"),
+    [
+        (encode_frame(noise(1, (12, 16))), "16 x 12 uint16"),
+        (encode_frame(noise(1).astype("u1")), "32 x 24 uint8"),
+    ],
 )
-def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, odd: bytes) -> None:
+def test_a_frame_of_another_format_is_refused_and_can_be_replaced(
+    bench: Bench, odd: bytes, found: str
+) -> None:
     sources = write(bench.folder, acquisition())
     path = sources[0, 0, 0, 0]
     whole = path.read_bytes()
@@ -191,10 +197,8 @@ def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, 
     bench.settle()
     assert bench.ready == 0
     assert [entry["path"] for entry in bench.logged("frame_refused")] == [path]
-    assert (
-        "most frames of the sequence are 32 x 24 uint16"
-        in bench.logged("frame_refused")[0]["reason"]
-    )
+    reason = bench.logged("frame_refused")[0]["reason"]
+    assert reason == f"it is {found}, most frames of the sequence are 32 x 24 uint16"
     path.write_bytes(whole)
     bench.settle()
     assert bench.ready == 1
