@@ -91,7 +91,10 @@ def test_modification_times_in_past_or_future_do_not_matter(bench: Bench) -> Non
     sources = write(bench.folder, acquisition())
     for index, path in enumerate(sources.values()):
         os.utime(path, ns=(1, (10**18, 4 * 10**18)[index % 2]))
-    bench.settle()
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    assert bench.intake.collections == {}
+    bench.wait(1)
     assert bench.ready == 1
 
 

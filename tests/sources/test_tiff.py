@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
 from nd2watch.sources import encode_frame, open_frame, read_frame
-from nd2watch.sources.tiff import pages
+from nd2watch.sources.tiff.pixels import read_slab
 from tests.frames import noise
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def test_an_error_that_the_library_only_logs_refuses_the_frame(
         logging.getLogger("tifffile").error("a strip is missing")
         return read_slab(*arguments)
 
-    path, read_slab = tmp_path / "a.tif", pages.read_slab
+    path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise(1))
     frame = open_frame(path)
-    monkeypatch.setattr(pages, "read_slab", complaining)
+    monkeypatch.setattr("nd2watch.sources.tiff.pages.read_slab", complaining)
     with pytest.raises(FrameUnreadable, match="a strip is missing"):
         read_frame(frame)
     monkeypatch.undo()
