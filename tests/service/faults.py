@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+from nd2watch.errors import ConversionCrashed
 from nd2watch.pending import PendingFile
 from nd2watch.service.worker import Job, Outcome, run_job
 from nd2watch.sources import FileKey
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Cancelled = Callable[[], bool]
     Shown = Callable[[int, int], None]
+
+left_open: list[PendingFile] = []
 
 
 class LibraryError(Exception):
@@ -40,6 +43,12 @@ def be_killed(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) 
     with PendingFile(job.output):
         os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
+
+
+def end_without_memory(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:
+    """Tell a lack of memory, with a file half written that there was no memory to remove."""
+    left_open.append(PendingFile(job.output))
+    return Outcome(job=job, end="crashed", error=ConversionCrashed("no memory to tidy up"))
 
 
 def leave(job: Job, cancelled: Cancelled, progress: Shown, step: StepTaken) -> Outcome:

@@ -25,7 +25,7 @@ from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.state_folder import JOURNAL
 from nd2watch.sources import list_entries
 from tests.frames import acquisition, write
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 if TYPE_CHECKING:
     import os
@@ -278,7 +278,9 @@ def test_a_reload_takes_the_new_output_folder_for_itself_and_lets_go_of_the_old(
         running.config.write_text(text.replace('folder = "out"', 'folder = "taken"'))
         running.daemon.reload()
         until(lambda: bool(running.logged("reload_failed")), "the refusal")
-        assert "another nd2watch is at work" in running.status()["reload"]["reason"]
+        told = running.status()
+        assert "another nd2watch is at work" in told["reload"]["reason"]
+        assert told["output"]["folder"] == str(folder / "out")
         with pytest.raises(BlockingIOError):
             FileLock(folder / "out" / OUTPUT_LOCK)
         running.config.write_text(text.replace('folder = "out"', 'folder = "new"'))
@@ -287,6 +289,25 @@ def test_a_reload_takes_the_new_output_folder_for_itself_and_lets_go_of_the_old(
         FileLock(folder / "out" / OUTPUT_LOCK).close()
         with pytest.raises(BlockingIOError):
             FileLock(folder / "new" / OUTPUT_LOCK)
+
+
+def test_a_folder_that_hangs_at_a_reload_is_not_recorded_when_it_answers(
+    folder: Path, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was is the business of another thread by then, or of none."""
+    monkeypatch.setattr(daemon, "_JOIN_S", 0.2)
+    with Running(folder) as running:
+        (thread,) = [t for t in threading.enumerate() if t.name == "watch one"]
+        running.config.write_text(CONFIG.replace('name = "one"', 'name = "first"'))
+        running.daemon.reload()
+        until(lambda: bool(running.logged("reloaded")), "the reload")
+        assert [e["watch"] for e in running.logged("folder_stalled")] == ["one"]
+        hanging.set()
+        thread.join(DEADLINE_S)
+        until(lambda: running.status("first")["scanned_s_ago"] is not None, "its first scan")
+        with JournalView(running.state / JOURNAL) as view:
+            until(lambda: view.folder("first") is not None, "its record")
+            assert view.folder("one") is None
 
 
 def test_what_a_reload_cannot_change_is_told(folder: Path) -> None:

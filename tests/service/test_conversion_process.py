@@ -10,18 +10,22 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from nd2watch import errors, host
+from nd2watch.clock import SystemClock
 from nd2watch.convert import collect_folder, plan_conversion
 from nd2watch.errors import ConversionCrashed, FrameUnreadable, Nd2WatchError, SourceError
 from nd2watch.pending import remove_orphans
-from nd2watch.service import conversion_process
+from nd2watch.service import Daemon, conversion_process, dispatch, load_settings
 from nd2watch.service.conversion_process import ProcessLimits
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.process_main import MessageReader, portable
@@ -29,12 +33,12 @@ from nd2watch.service.process_pool import ProcessPool
 from nd2watch.service.worker import Job, Outcome, OutputFile, run_job
 from nd2watch.sources import encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, layout_of, noise, write
-from tests.service import faults
+from tests.service import faults, test_daemon
 from tests.service.fakes import Bench
-from tests.waiting import ServiceProcess, until
+from tests.waiting import DEADLINE_S, ServiceProcess, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, MutableMapping
 
     from nd2watch.service.process_main import Task
 
@@ -186,6 +190,42 @@ def test_a_lack_of_memory_is_told_as_that(tmp_path: Path) -> None:
     assert isinstance(outcome.error, ConversionCrashed)
     assert "ran out of memory" in str(outcome.error)
     assert leftovers(job) == []
+
+
+def test_what_a_conversion_without_memory_left_unfinished_is_removed(
+    tmp_path: Path, pool: ProcessPool
+) -> None:
+    job = make_job(tmp_path)
+    outcome = run(pool, job, faults.end_without_memory)
+    assert (outcome.end, str(outcome.error)) == ("crashed", "no memory to tidy up")
+    assert leftovers(job) == []
+    assert run(pool, job).end == "published"
+
+
+def test_a_sequence_that_is_given_up_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "_FIRST_RETRY_S", 0.05)
+    config, capture = tmp_path / "config.toml", LogCapture()
+    config.write_text(test_daemon.CONFIG.format(scan=1))
+    write(tmp_path / "in" / "a", acquisition())
+    log = structlog.wrap_logger(None, [capture])
+    daemon = Daemon(lambda: load_settings(config), SystemClock(), log, task=faults.leave)
+
+    def logged(event: str) -> list[MutableMapping[str, Any]]:
+        return [entry for entry in list(capture.entries) if entry["event"] == event]
+
+    thread = threading.Thread(target=daemon.run)
+    thread.start()
+    try:
+        until(lambda: bool(logged("sequence_given_up")), "the end of all attempts")
+    finally:
+        daemon.stop("test")
+        thread.join(DEADLINE_S)
+    (told,) = logged("sequence_given_up")
+    assert (told["watch"], told["sequence"], told["log_level"]) == ("test", "a", "error")
+    assert "given up after 3 attempts: the conversion process ended" in told["reason"]
+    assert len(logged("conversion_crashed")) == 3
 
 
 def test_a_slow_look_at_the_sources_in_the_end_is_a_sign_of_life(tmp_path: Path) -> None:

@@ -216,6 +216,23 @@ def test_a_stop_in_the_middle_of_a_conversion_is_clean(
     assert len(left) == len(service.named("published"))
 
 
+def test_a_stop_ends_a_conversion_at_its_next_frame(tmp_path: Path, config: Path) -> None:
+    what, out = acquisition(), tmp_path / "out"
+    sources = write(tmp_path / "in" / "a", what)
+    launch = (sys.executable, "-m", "tests.service.held_conversion")
+    with ServiceProcess(config, launch=launch) as service:
+        until(lambda: bool(list(out.glob(".nd2watch-*.tmp"))), "a file that is being written")
+        assert service.terminate() == 0
+    (told,) = service.named("conversion_cancelled")
+    assert (told["sequence"], "by force" in told["reason"]) == ("a", False)
+    assert service.named("published") == []
+    assert list(out.glob("*.nd2")) + list(out.glob(".nd2watch-*.tmp")) == []
+    with ServiceProcess(config) as service:
+        service.wait_for("published")
+        assert service.terminate() == 0
+    assert_nd2_equals_sources(out / "a.nd2", what, sources)
+
+
 def test_a_stop_in_the_middle_of_the_start_is_not_lost(config: Path) -> None:
     launch = (sys.executable, "-m", "tests.service.early")
     with ServiceProcess(config, launch=launch) as service:

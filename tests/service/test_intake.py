@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import tifffile
 
+from nd2watch.experiment import AxisSize, Layout, compile_pattern
 from nd2watch.sources import FileKey, encode_frame, open_frame
 from tests.frames import acquisition, noise, write
 from tests.service.fakes import SETTLE_S, Bench
@@ -42,6 +45,19 @@ def test_a_change_starts_the_quiet_time_anew(bench: Bench) -> None:
     assert bench.ready == 1
 
 
+def test_a_change_that_nothing_told_of_starts_the_quiet_time_anew(bench: Bench) -> None:
+    path = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
+    path.write_bytes(encode_frame(noise(1)))
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    path.write_bytes(encode_frame(noise(2)))
+    bench.wait(1)
+    bench.wait(SETTLE_S - 1)
+    assert bench.intake.collections == {}
+    bench.wait(1)
+    assert len(bench.intake.collections) == 1
+
+
 def test_a_slow_scan_does_not_shorten_the_quiet_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +91,10 @@ def test_modification_times_in_past_or_future_do_not_matter(bench: Bench) -> Non
     sources = write(bench.folder, acquisition())
     for index, path in enumerate(sources.values()):
         os.utime(path, ns=(1, (10**18, 4 * 10**18)[index % 2]))
-    bench.settle()
+    bench.scan()
+    bench.wait(SETTLE_S - 1)
+    assert bench.intake.collections == {}
+    bench.wait(1)
     assert bench.ready == 1
 
 
@@ -165,9 +184,15 @@ def test_a_refused_frame_is_reported_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [encode_frame(noise(1, (12, 16))), encode_frame(noise(1).astype("u1"))]
+    ("odd", "found"),
+    [
+        (encode_frame(noise(1, (12, 16))), "16 x 12 uint16"),
+        (encode_frame(noise(1).astype("u1")), "32 x 24 uint8"),
+    ],
 )
-def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, odd: bytes) -> None:
+def test_a_frame_of_another_format_is_refused_and_can_be_replaced(
+    bench: Bench, odd: bytes, found: str
+) -> None:
     sources = write(bench.folder, acquisition())
     path = sources[0, 0, 0, 0]
     whole = path.read_bytes()
@@ -175,11 +200,35 @@ def test_a_frame_of_another_format_is_refused_and_can_be_replaced(bench: Bench, 
     bench.settle()
     assert bench.ready == 0
     assert [entry["path"] for entry in bench.logged("frame_refused")] == [path]
-    assert (
-        "most frames of the sequence are 32 x 24 uint16"
-        in bench.logged("frame_refused")[0]["reason"]
-    )
+    reason = bench.logged("frame_refused")[0]["reason"]
+    assert reason == f"it is {found}, most frames of the sequence are 32 x 24 uint16"
     path.write_bytes(whole)
+    bench.settle()
+    assert bench.ready == 1
+
+
+@pytest.mark.parametrize("pages", [1, 2, 4])
+def test_a_file_of_more_or_fewer_pages_holds_up_its_sequence_until_it_is_replaced(
+    tmp_path: Path, pages: int
+) -> None:
+    sizes = {"t": AxisSize(count=2), "z": AxisSize(count=3)}
+    layout = Layout(pattern=compile_pattern("t{t}.tif"), sizes=sizes, pages="z")
+    bench = Bench(tmp_path / "in", acquisition(), layout=layout)
+    odd = bench.folder / "t2.tif"
+
+    def write_pages(path: Path, count: int) -> None:
+        planes = np.stack([noise(seed) for seed in range(count)])
+        tifffile.imwrite(path, planes, photometric="minisblack")
+
+    write_pages(bench.folder / "t1.tif", 3)
+    write_pages(odd, pages)
+    bench.settle()
+    bench.wait(600)
+    assert bench.ready == 0
+    told = bench.logged("frame_refused" if pages > 3 else "frame_not_ready")[0]
+    assert told["path"] == odd
+    assert ("the layout says 3" if pages > 3 else f"holds {pages} of 3 pages") in told["reason"]
+    write_pages(odd, 3)
     bench.settle()
     assert bench.ready == 1
 
@@ -391,6 +440,19 @@ def test_a_sequence_that_stalls_is_reported_once_with_what_it_lacks(bench: Bench
     assert entry["missing"] == ["t=2 p=1 z=3 c=GFP"]
 
 
+def test_what_is_left_out_of_the_list_of_what_a_sequence_lacks_is_counted(bench: Bench) -> None:
+    """No plane and no channel is wholly missing, so each frame is listed for itself."""
+    for (t, p, z, c), path in write(bench.folder, acquisition()).items():
+        if (t + p + z + c) % 2:
+            path.unlink()
+    bench.settle()
+    bench.wait(601)
+    bench.intake.report_stalled()
+    (entry,) = bench.logged("sequence_incomplete")
+    assert (entry["found"], entry["expected"]) == (12, 24)
+    assert (len(entry["missing"]), entry["more_missing"]) == (10, 2)
+
+
 def test_sequences_are_told_apart_by_folder(bench: Bench) -> None:
     for name in ("a", "b/c"):
         write(bench.folder / name, acquisition())
@@ -506,6 +568,8 @@ def test_links_are_not_followed(bench: Bench, tmp_path: Path) -> None:
     link = bench.folder / "img_t001_xy01_z001_cDAPI.tif"
     link.symlink_to(target)
     (bench.folder / "loop").symlink_to(bench.folder)
+    bench.intake.notice(link)  # as an event tells of it before any look
+    assert bench.intake.unsettled == 0
     bench.settle()
     bench.intake.notice(link)
     bench.wait(SETTLE_S)

@@ -437,7 +437,10 @@ class Watching:
         assert self.thread.join(30)
 
 
-def test_without_its_journal_a_service_converts_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_without_its_journal_a_service_converts_nothing_twice(
+    tmp_path: Path, damaged: bool
+) -> None:
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
     paths = write(tmp_path / "in" / "a", WHAT)
@@ -456,8 +459,12 @@ def test_without_its_journal_a_service_converts_nothing_twice(tmp_path: Path) ->
 
     assert "published" in run()
     before, written = recorded(), output.stat()
-    (state / "journal.db").unlink()
+    if damaged:
+        (state / "journal.db").write_bytes(b"no journal any more" * 500)
+    else:
+        (state / "journal.db").unlink()
     events = run()
+    assert ("journal_damaged" in events) == damaged
     assert "already_converted" in events
     assert "published" not in events
     assert (output.stat().st_ino, output.stat().st_mtime_ns) == (

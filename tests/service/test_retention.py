@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,9 +30,9 @@ from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from nd2watch.service.settings import ServiceSettings
+    from nd2watch.simulate import Coordinates
 
 CONFIG = """
 [output]
@@ -53,10 +55,14 @@ HOUR_S = 3600.0
 class Lab:
     """A folder of frames that a service has converted, and its journal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, config: str = CONFIG, lacking: Coordinates | None = None
+    ) -> None:
         self.folder = folder
-        (folder / "config.toml").write_text(CONFIG)
+        (folder / "config.toml").write_text(config)
         self.frames = write(folder / "in" / "a", WHAT)
+        if lacking is not None:
+            self.frames[lacking].unlink()
         self.capture = LogCapture()
         self.log = structlog.wrap_logger(None, [self.capture])
         assert Daemon(self.settings, SystemClock(), self.log, once=True).run() == 0
@@ -136,6 +142,29 @@ def test_they_are_copied_where_they_cannot_be_linked(
     assert {name: path.read_bytes() for name, path in moved.items()} == contents
     assert {name: path.stat().st_mtime_ns for name, path in moved.items()} == times
     assert lab.left() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="plays what Linux does")
+def test_the_new_name_of_a_moved_frame_is_on_the_disk_before_the_old_one_goes(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, steps = tmp_path / "done" / "test" / "a", []
+
+    def sync(descriptor: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    def unlink(path: Any, **options: Any) -> None:
+        steps.append(Path(path))
+        real(path, **options)
+
+    fsync, real = os.fsync, os.unlink
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "unlink", unlink)
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    for path in lab.frames.values():
+        at = steps.index(path.with_name(f".nd2watch-aside-{path.name}"))
+        assert steps[at - 1] == done
 
 
 def test_another_file_at_the_target_stays_and_so_does_the_frame(lab: Lab, tmp_path: Path) -> None:
@@ -235,6 +264,8 @@ def test_a_new_frame_that_takes_the_name_meanwhile_stays(
     assert first.read_bytes() == content
     assert [path.name for path in (tmp_path / "in" / "a").iterdir()] == [first.name]
     assert len(lab.logged("frame_kept")) == 1
+    moved = tmp_path / "done" / "test" / "a" / first.name
+    assert not moved.exists() or moved.read_bytes() != content
 
 
 def test_a_new_frame_that_a_kill_left_under_a_private_name_gets_its_name_back(
@@ -247,6 +278,22 @@ def test_a_new_frame_that_a_kill_left_under_a_private_name_gets_its_name_back(
     lab.tidy(25)
     assert first.read_bytes() == content
     assert set((tmp_path / "in" / "a").iterdir()) == set(lab.frames.values())
+
+
+@pytest.mark.parametrize("target", ["missing", "other"])
+def test_a_frame_that_a_kill_left_under_a_private_name_is_deleted_only_if_it_was_moved(
+    lab: Lab, tmp_path: Path, target: str
+) -> None:
+    first = next(iter(lab.frames.values()))
+    content = first.read_bytes()
+    moved = tmp_path / "done" / "test" / "a" / first.name
+    first.rename(first.with_name(f".nd2watch-aside-{first.name}"))
+    if target == "other":
+        moved.parent.mkdir(parents=True)
+        moved.write_bytes(encode_frame(noise(99)))
+    lab.tidy(25, action="move", folder=tmp_path / "done")
+    assert lab.left() == (target == "other")
+    assert (moved if target == "missing" else first).read_bytes() == content
 
 
 def test_it_ends_at_the_next_frame_when_it_is_cancelled(
@@ -355,6 +402,37 @@ class TestNothingIsTouched:
         lab.tidy(25)
         assert lab.left() == 1
         assert lab.logged("frame_kept")[0]["reason"] == "it is not the file that was converted"
+
+    @pytest.mark.parametrize("action", ["move", "delete"])
+    def test_when_no_nd2_file_records_a_frame(self, tmp_path: Path, action: str) -> None:
+        """Time points that were trimmed are frames of the sequence, and in no file."""
+        trim = '\nincomplete = { action = "trim", deadline_s = 0.1 }\n'
+        lab = Lab(tmp_path, CONFIG.rstrip() + trim, lacking=(1, 1, 2, 1))
+        trimmed = [path for at, path in lab.frames.items() if at[0] == 1 and path.exists()]
+        folder = {"folder": tmp_path / "done"} if action == "move" else {}
+        with lab.journal as journal:
+            ready = [f for f in journal.frames("test", lab.record.key) if f.state == "ready"]
+            assert set(map(str, trimmed)) < {frame.path for frame in ready}
+            lab.tidy(25, action=action, **folder)
+        assert len(trimmed) == lab.left() == 11
+        assert all(path.exists() for path in trimmed)
+        assert {e["path"] for e in lab.logged("frame_kept")} == set(map(str, trimmed))
+        assert lab.logged("frames_put_away")[0]["count"] == 12
+
+    def test_when_a_frame_came_late(self, lab: Lab) -> None:
+        late = lab.folder / "in" / "a" / "img_t003_xy01_z001_cDAPI.tif"
+        late.write_bytes(encode_frame(noise(3)))
+        assert Daemon(lab.settings, SystemClock(), lab.log, once=True).run() == 0
+        assert [e["path"] for e in lab.logged("frame_came_late")] == [late]
+        lab.tidy(25)
+        assert (late.exists(), lab.left()) == (True, 0)
+        assert not lab.logged("frame_kept")
+
+    def test_when_the_sequence_is_to_be_left_alone(self, lab: Lab) -> None:
+        lab.journal.record_sequence(replace(lab.record, state="forgotten"))
+        lab.tidy(25)
+        assert lab.left() == 24
+        assert not lab.logged("frames_kept")
 
     def test_when_the_sequence_is_not_published(self, lab: Lab) -> None:
         other = write(lab.folder / "in" / "b", acquisition(t=1))

@@ -6,6 +6,7 @@ import queue
 import threading
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -71,7 +72,8 @@ def test_a_conversion_begins_at_once_though_the_clock_is_set_back_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun = threading.Event()
-    monkeypatch.setattr("apscheduler.triggers.date.datetime", Tomorrow)
+    for module in ("apscheduler.triggers.date", "nd2watch.service.schedule"):
+        monkeypatch.setattr(f"{module}.datetime", Tomorrow)
     with running() as scheduler:
         scheduler.convert("a", begun.set, fail)
         assert begun.wait(DEADLINE_S)
@@ -90,6 +92,26 @@ def test_regular_calls_go_on_when_the_clock_was_set_back(monkeypatch: pytest.Mon
         scheduler.heed_clock()
         assert scanned.wait(DEADLINE_S)
         assert tidied.wait(DEADLINE_S)
+
+
+def test_regular_calls_of_a_name_replace_each_other_and_end_together() -> None:
+    calls = [0, 0, 0]
+
+    def call(number: int) -> None:
+        calls[number] += 1
+
+    def wait_for(number: int, count: int) -> None:
+        until(lambda: calls[number] >= count, f"{count} calls of {number}")
+
+    with running() as scheduler:
+        for number, name in enumerate(("a", "a", "b")):
+            if name == "b":
+                scheduler.scan_no_more()
+            scheduler.scan_every(name, 0.02, partial(call, number))
+            wait_for(number, calls[number] + 1)  # all are called on one thread
+            former = calls[:number]
+            wait_for(number, calls[number] + 5)
+            assert calls[:number] == former
 
 
 def test_a_clock_that_is_set_forward_by_months_holds_nothing_up(

@@ -19,6 +19,8 @@ from nd2watch.journal import Journal
 from nd2watch.service import Daemon, daemon, intake, load_settings, settings, watch_thread
 from nd2watch.sources import list_entries
 from tests.frames import acquisition, write
+from tests.service import test_memory
+from tests.service.test_memory import Watching
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -195,6 +197,19 @@ def test_an_error_that_nobody_foresaw_starts_a_folder_anew(
             until((folder / "out" / f"{name}.nd2").exists, f"the file of {name}")
     (entry,) = running.logged("watch_failed")
     assert entry["watch"] == "one"
+
+
+def test_regular_scans_do_not_depend_on_the_scheduler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = LeapingClock()
+    monkeypatch.setattr(test_memory, "SystemClock", lambda: clock)
+    with Journal(tmp_path / "journal.db") as journal, Watching(tmp_path, journal) as watching:
+        until(lambda: watching.thread.pace.ended is not None, "the first scan")
+        write(watching.folder, acquisition())  # of which no event tells
+        watching.turn()
+        clock.ahead_s = 1000.0
+        until(lambda: watching.taken == 24, "all frames to be taken in")
 
 
 def test_folders_take_turns(folder: Path) -> None:

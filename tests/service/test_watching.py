@@ -13,15 +13,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nd2watch.service import watch_thread
+from nd2watch.journal import Journal
+from nd2watch.service import intake, load_settings, watch_thread
 from nd2watch.service.control_client import ask
+from nd2watch.service.events import ChangedPaths
+from nd2watch.sources import list_entries
 from tests.frames import acquisition, assert_nd2_equals_sources, write
-from tests.service import test_answers, test_daemon
+from tests.service import test_answers, test_daemon, test_memory
 from tests.service.test_answers import Running
+from tests.service.test_memory import Watching
 from tests.waiting import ServiceProcess, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from watchdog.events import FileSystemEvent
 
 WHAT = acquisition()
 
@@ -64,6 +71,8 @@ def test_a_burst_that_the_system_loses_events_of_is_found_at_once(tmp_path: Path
         service.process.send_signal(signal.SIGCONT)
         assert service.wait_for("events_lost")["watch"] == "test"
         service.wait_for("published", lambda e: e["sequence"] == "a")
+        (told,) = ask(load_settings(config).state_folder, "status")["watches"]
+        assert told["events_lost"] > 0
         assert service.terminate() == 0
     assert_nd2_equals_sources(tmp_path / "out" / "a.nd2", WHAT, sources)
 
@@ -181,6 +190,45 @@ def test_an_empty_folder_in_the_place_of_a_share_changes_nothing(folder: Path) -
         published(running, "one", 1)
 
 
+@pytest.mark.parametrize("rules", ["counts", "quiet"])
+@pytest.mark.parametrize("place", ["no answer", "empty folder"])
+def test_nothing_is_converted_while_its_share_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str, place: str
+) -> None:
+    """A sequence that was complete before waits for the share, as one that a full disk held up."""
+    pauses = f'complete = {{ rules = ["{rules}"], quiet_s = 0.1 }}\n'
+    monkeypatch.setattr(test_memory, "CONFIG", test_memory.CONFIG + pauses)
+    share, scandir = tmp_path / "in", os.scandir
+
+    def refusing(path: Path) -> object:
+        if path == share:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return scandir(path)
+
+    with Journal(tmp_path / "journal.db") as journal, Watching(tmp_path, journal) as watching:
+        write(watching.folder, WHAT)
+        watching.thread.scan()
+        until(lambda: bool(watching.submitted), "the sequence to be complete")
+        with monkeypatch.context() as patch:
+            if place == "no answer":
+                patch.setattr("nd2watch.sources.scan.os.scandir", refusing)
+            else:
+                share.rename(tmp_path / "away")
+                share.mkdir()
+            watching.thread.scan()
+            until(lambda: watching.thread.is_unavailable, "the share to be missed")
+            watching.turn()
+            before = len(watching.submitted)
+            for _ in range(3):
+                watching.turn()
+            assert len(watching.submitted) == before
+        if place == "empty folder":
+            share.rmdir()
+            (tmp_path / "away").rename(share)
+        watching.thread.scan()
+        until(lambda: len(watching.submitted) > before, "the sequence to be submitted again")
+
+
 def deliver(paths: list[Path], target: Path) -> None:
     """Move frames into a folder, one after the other."""
     for path in paths:
@@ -203,6 +251,26 @@ def test_frames_that_come_while_the_service_starts_are_found(folder: Path) -> No
 
 
 @pytest.mark.usefixtures("rarely")
+def test_frames_that_come_just_after_the_first_look_are_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = write(folder / "away", WHAT)
+
+    def listed(
+        root: Path, unreadable: Callable[..., None], link: Callable[..., None]
+    ) -> Iterator[os.DirEntry[str]]:
+        yield from list_entries(root, unreadable, link)
+        if root.name == "one" and (folder / "away").exists():
+            (folder / "away").rename(root / "a")
+
+    monkeypatch.setattr(intake, "list_entries", listed)
+    with Running(folder) as running:
+        published(running, "one", 1)
+    moved = {at: folder / "one" / "a" / path.name for at, path in sources.items()}
+    assert_nd2_equals_sources(folder / "out" / "one_a.nd2", WHAT, moved)
+
+
+@pytest.mark.usefixtures("rarely")
 def test_folders_that_are_filled_as_they_are_made_or_moved_in_lose_no_frame(folder: Path) -> None:
     with Running(folder) as running:
         for number in range(10):
@@ -210,6 +278,45 @@ def test_folders_that_are_filled_as_they_are_made_or_moved_in_lose_no_frame(fold
             write(folder / "away" / f"moved{number}" / "b" / "c", WHAT)
             (folder / "away" / f"moved{number}").rename(folder / "one" / f"moved{number}")
         published(running, "one", 20)
+
+
+@pytest.mark.usefixtures("rarely")
+@pytest.mark.parametrize("manner", ["made", "moved in"])
+def test_a_new_folder_is_looked_at_though_no_event_tells_of_its_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, manner: str
+) -> None:
+    """Files that are written before their folder is observed have no events of their own."""
+    hear = ChangedPaths.on_any_event
+
+    def hear_of_folders(self: ChangedPaths, event: FileSystemEvent) -> None:
+        if event.is_directory:
+            hear(self, event)
+
+    monkeypatch.setattr(ChangedPaths, "on_any_event", hear_of_folders)
+    sources = write(folder / "away" / "b" / "c", WHAT)
+    with Running(folder) as running:
+        until(lambda: running.status("one")["scanned_s_ago"] is not None, "the first scan")
+        if manner == "made":
+            (folder / "one" / "a").mkdir()
+            (folder / "away" / "b").rename(folder / "one" / "a" / "b")
+        else:
+            (folder / "away").rename(folder / "one" / "a")
+        published(running, "one", 1)
+        assert running.status("one")["mode"] == "events"
+    moved = {at: folder / "one/a/b/c" / path.name for at, path in sources.items()}
+    assert_nd2_equals_sources(folder / "out" / "one_a_b_c.nd2", WHAT, moved)
+
+
+@pytest.mark.usefixtures("rarely")
+def test_a_rename_in_a_watched_folder_is_noticed_by_its_event(folder: Path) -> None:
+    sources = write(folder / "one" / "a", WHAT)
+    temporary = {path: path.rename(path.with_name(f"~{path.name}")) for path in sources.values()}
+    with Running(folder) as running:
+        until(lambda: running.status("one")["ignored"] == len(sources), "the temporary names")
+        for path, written in temporary.items():
+            written.rename(path)
+        published(running, "one", 1)
+    assert_nd2_equals_sources(folder / "out" / "one_a.nd2", WHAT, sources)
 
 
 @pytest.mark.usefixtures("rarely")

@@ -103,6 +103,21 @@ def test_an_error_that_was_raised_from_itself_ends_the_job(
     assert run(make_job(tmp_path)).end == "unreadable"
 
 
+def test_a_lack_of_memory_that_a_reader_took_for_damage_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise ValueError("no strip") from MemoryError("4 GB")
+        except ValueError as error:
+            raise FrameUnreadable("no image") from error
+
+    monkeypatch.setattr(worker, "convert", fail)
+    outcome = run(make_job(tmp_path))
+    assert outcome.end == "crashed"
+    assert "ran out of memory: no image" in str(outcome.error)
+
+
 def test_a_folder_of_the_outputs_name_is_a_conflict(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     job.output.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from datetime import datetime
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from nd2watch.errors import FrameIncomplete, FrameUnreadable, SourceChanged, SourceError
 from nd2watch.sources import encode_frame, open_frame, read_frame
+from nd2watch.sources.tiff.pixels import read_slab
 from tests.frames import noise
 
 if TYPE_CHECKING:
@@ -32,6 +34,25 @@ def test_reads_what_tifffile_reads(tmp_path: Path, dtype: str, compression: str 
     frame = open_frame(path)
     assert (frame.info.height, frame.info.width) == (24, 32)
     np.testing.assert_array_equal(read_frame(frame), tifffile.imread(path))
+
+
+def test_an_error_that_the_library_only_logs_refuses_the_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it cannot decode a part, versions of tifffile leave that black and log why."""
+
+    def complaining(*arguments: Any) -> Any:
+        logging.getLogger("tifffile").error("a strip is missing")
+        return read_slab(*arguments)
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(1))
+    frame = open_frame(path)
+    monkeypatch.setattr("nd2watch.sources.tiff.pages.read_slab", complaining)
+    with pytest.raises(FrameUnreadable, match="a strip is missing"):
+        read_frame(frame)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(read_frame(frame), noise(1))
 
 
 def test_the_datetime_tag_is_no_acquisition_time(tmp_path: Path) -> None:
