@@ -11,6 +11,7 @@ import tifffile
 
 from nd2watch.experiment import AxisSize, Calibration, Layout, compile_pattern
 from nd2watch.nd2 import Channel, display_color
+from nd2watch.service.claim import OUTPUT_LOCK
 from nd2watch.simulate import Acquisition, Manner, simulate
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def assert_nd2_equals_sources(
         )
     for coordinates, source in sources.items():
         np.testing.assert_array_equal(frames[coordinates], tifffile.imread(source))
+
+
+def outputs_in(folder: Path) -> list[Path]:
+    """Return all that is in an output folder but the lock of the service."""
+    return sorted(path for path in folder.iterdir() if path.name != OUTPUT_LOCK)
 
 
 def noise(seed: int, shape: tuple[int, int] = (24, 32)) -> npt.NDArray[np.uint16]:

@@ -52,7 +52,6 @@ class Hearing:
         self._changes = ChangedPaths(lambda: None)
         self._paths: set[Path] = set()
         self.observer = FolderObserver(self._changes)
-        self.observer.start()
 
     def wait_for(self, path: Path) -> None:
         """Write a file, and wait for an event of it."""

@@ -14,7 +14,7 @@ from nd2watch.service.completion import Completion
 from nd2watch.service.dispatch import act_on
 from nd2watch.service.worker import Outcome
 from nd2watch.sources import encode_frame
-from tests.frames import acquisition, assert_nd2_equals_sources, noise, write
+from tests.frames import acquisition, assert_nd2_equals_sources, noise, outputs_in, write
 from tests.service.fakes import SETTLE_S, Bench
 from tests.service.test_worker import make_job
 from tests.waiting import ServiceProcess, until
@@ -76,7 +76,7 @@ def test_late_frames_never_change_a_file(tmp_path: Path, late: str) -> None:
     if late == "convert-again":
         assert_nd2_equals_sources(tmp_path / "out" / "a_2.nd2", later, frames)
     else:
-        assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.nd2"]
+        assert outputs_in(tmp_path / "out") == [tmp_path / "out" / "a.nd2"]
 
 
 @pytest.mark.parametrize("is_rival", [False, True])

@@ -113,4 +113,4 @@ def test_a_share_that_is_away_for_an_hour_is_few_lines_of_the_log(
         assert thread.join(30)
     assert looked is not None
     assert looked > begun + HOUR_S / 2
-    assert [entry["event"] for entry in capture.entries] == ["folder_unavailable"]
+    assert [entry["event"] for entry in capture.entries] == ["watching", "folder_unavailable"]
