@@ -87,6 +87,8 @@ class Collection:
         Version of the companions by which it was told last; -1 when it is to be told again.
     late, rewritten : set of str
         Paths of frames that came after it was published, and of its own that changed after that.
+    doubles : set of str
+        Paths of its files for places of which it was converted from other files.
     attempts : int
         Conversions that were blocked, by a full disk for instance, or crashed.
     crashes : int
@@ -126,6 +128,7 @@ class Collection:
     known_version: int = -1
     late: set[str] = field(default_factory=set)
     rewritten: set[str] = field(default_factory=set)
+    doubles: set[str] = field(default_factory=set)
     attempts: int = 0
     crashes: int = 0
     retry_at: float = 0.0
@@ -213,6 +216,7 @@ class Collection:
         self.released = None
         self.attempts = self.crashes = 0
         self.sequence = ImageSequence(self.sequence.layout, self.sequence.key)
+        self.doubles = {os.fspath(path) for path in (*self.rivals, *self.copies)}
         self.rivals, self.copies, self.misfits, self.differing = {}, {}, set(), set()
         self.newcomers = set()
         self.unreadable = Counter()

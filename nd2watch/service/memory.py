@@ -16,7 +16,7 @@ from nd2watch.service.sequence_state import reason_of, state_of
 from nd2watch.sources import FileKey, path_below
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from structlog.typing import FilteringBoundLogger
 
@@ -183,6 +183,7 @@ class Memory:
             revision=record.revision,
             files={frame.path for frame in frames},
             late={frame.path for frame in frames if frame.state == "late"},
+            doubles={frame.path for frame in frames if frame.state == "double"},
         )
         self._kept[record.key] = record
 
@@ -269,7 +270,7 @@ class Memory:
         """Record a sequence, with its files if it is done with, and the event of a new state."""
         self._journal.record_sequence(record)
         if record.state in _LASTING:
-            frames = self._frames(files, collection.late)
+            frames = self._frames(files, collection)
             if collection.rewritten:  # it stays known what was converted
                 former = {f.path: f for f in self._journal.frames(record.watch, record.key)}
                 changed = collection.rewritten
@@ -328,10 +329,13 @@ class Memory:
             late=len(collection.late),
         )
 
-    def _frames(self, files: Mapping[str, FileKey], late: Container[str]) -> Iterator[FrameRecord]:
-        """Yield the records of files; of several for one place the first counts."""
+    def _frames(
+        self, files: Mapping[str, FileKey], collection: Collection
+    ) -> Iterator[FrameRecord]:
+        """Yield the records of files; of several for one place the converted one counts."""
         places: set[Coordinate] = set()
-        for path, key in sorted(files.items()):
+        doubles, late = collection.doubles, collection.late
+        for path, key in sorted(files.items(), key=lambda file: (file[0] in doubles, file[0])):
             place = self._watch.layout.parse(path_below(self._watch.root, path)).coordinate
             state: FrameState = "double" if place in places else "ready"
             yield FrameRecord(

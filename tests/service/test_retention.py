@@ -20,9 +20,11 @@ from structlog.testing import LogCapture
 from nd2watch.cli import main
 from nd2watch.clock import SystemClock
 from nd2watch.config import RetentionConfig
+from nd2watch.errors import ServiceError
 from nd2watch.journal import Journal, JournalView
 from nd2watch.nd2 import Nd2Reader
 from nd2watch.service import Daemon, load_settings
+from nd2watch.service.control_client import ask
 from nd2watch.service.retention import Retention, due_sequences
 from nd2watch.sources import encode_frame
 from tests.frames import acquisition, assert_nd2_equals_sources, noise, write
@@ -534,3 +536,40 @@ def test_what_a_killed_move_left_is_removed(lab: Lab, tmp_path: Path) -> None:
     names = {path.name for path in target.iterdir()}
     assert names == {path.name for path in lab.frames.values()} | {".nd2watch-notes.tmp"}
     assert len(lab.logged("unfinished_file_removed")) == 1
+
+
+def test_the_frame_that_was_converted_is_put_away_and_not_its_copy(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    sources = write(tmp_path / "in" / "a", WHAT)
+    original = sources[0, 0, 0, 0]
+    copy = original.with_suffix(".TIF")  # which comes first by its name
+    last = sources[1, 1, 2, 1].rename(tmp_path / "last.tif")
+    with ServiceProcess(json_logged(tmp_path / "config.toml")) as service:
+        service.wait_for("sequence_started")
+        until(lambda: asked(tmp_path)["settling"] == 0, "all frames to be taken in")
+        shutil.copy2(original, copy)
+        service.wait_for("frame_doubled")
+        last.rename(sources[1, 1, 2, 1])
+        service.wait_for("published")
+        assert service.terminate() == 0
+    (tmp_path / "config.toml").write_text(
+        CONFIG + '\n[retention]\naction = "delete"\nafter_h = 0\n'
+    )
+    with ServiceProcess(json_logged(tmp_path / "config.toml")) as service:
+        assert service.wait_for("frames_put_away")["count"] == 24
+        assert service.terminate() == 0
+    assert list((tmp_path / "in" / "a").iterdir()) == [copy]
+
+
+def json_logged(config: Path) -> Path:
+    """Let the log of a service be read."""
+    config.write_text(config.read_text().replace("[service]", '[service]\nlog_format = "json"'))
+    return config
+
+
+def asked(folder: Path) -> Any:
+    """Return how the folder of a service is."""
+    try:
+        return ask(folder / "state", "status")["watches"][0]
+    except ServiceError:  # it starts
+        return {"settling": None}
