@@ -88,6 +88,9 @@ class ServiceConfig(Strict):
         A sequence that got no frame for so long is reported with what it lacks, s.
     conversions : int
         Conversions at one time.
+    conversion_memory_mb : float, optional
+        Address space that each of them may take, MB, where the system can limit it. Left out: the
+        memory of the machine.
     state_folder : Path, optional
         Where the service keeps its journal, on a local disk. Left out: the folder that systemd
         gives, else one of the user for each configuration.
@@ -102,6 +105,7 @@ class ServiceConfig(Strict):
     scan_interval_s: Positive = 60.0
     stalled_s: Positive = 600.0
     conversions: Annotated[int, Field(ge=1, le=64)] = 1
+    conversion_memory_mb: Annotated[float, Field(ge=500, allow_inf_nan=False)] | None = None
     state_folder: Folder | None = None
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

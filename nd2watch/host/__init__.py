@@ -11,7 +11,12 @@ from nd2watch.host.files import (
     sync_folder,
     trusted_group,
 )
-from nd2watch.host.limits import limit_memory, open_files_allowed, watch_limit_hint
+from nd2watch.host.limits import (
+    limit_memory,
+    machine_memory,
+    open_files_allowed,
+    watch_limit_hint,
+)
 from nd2watch.host.local_sockets import (
     Peer,
     connect_to,
@@ -56,6 +61,7 @@ __all__ = [
     "listen_at",
     "listen_on_loopback",
     "lock_owner",
+    "machine_memory",
     "make_folder",
     "on_reload_signal",
     "on_stop_signal",

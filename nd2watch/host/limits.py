@@ -36,6 +36,14 @@ def open_files_allowed() -> int:
     return _OPEN_FILES_WANTED if soft == resource.RLIM_INFINITY else soft
 
 
+def machine_memory() -> int | None:
+    """Return the memory of this machine, bytes; None where the system does not tell, as Windows."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def limit_memory(size: int) -> None:
     """Limit the address space of this process, bytes, where the system can (not on Windows)."""
     if sys.platform == "win32":

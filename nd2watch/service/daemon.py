@@ -15,6 +15,7 @@ from nd2watch.pending import remove_orphans
 from nd2watch.service.answers import Answers
 from nd2watch.service.claim import Claim
 from nd2watch.service.control import Control
+from nd2watch.service.conversion_process import ProcessLimits
 from nd2watch.service.dispatch import Dispatcher
 from nd2watch.service.insight import Insight, Pulse, Reload
 from nd2watch.service.last_errors import LastErrors
@@ -94,6 +95,7 @@ class Daemon:
             log,
             task,
             claim=lambda: self._claim.hold(),
+            limits=ProcessLimits(memory_bytes=self._settings.conversion_memory_bytes),
         )
         self._watches: list[WatchThread] = []
         self._retention: Retention | None = None
@@ -315,6 +317,8 @@ class Daemon:
         first, now = self._first_settings, self._settings
         waiting = {
             "service.conversions": first.service.conversions != now.service.conversions,
+            "service.conversion_memory_mb": first.conversion_memory_bytes
+            != now.conversion_memory_bytes,
             "service.state_folder": first.state_folder != now.state_folder,
         }
         if keys := [key for key, is_other in waiting.items() if is_other]:

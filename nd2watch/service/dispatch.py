@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nd2watch.convert import FilePlan, Step
     from nd2watch.convert.files import Extent
     from nd2watch.service.collection import Collection
+    from nd2watch.service.conversion_process import ProcessLimits
     from nd2watch.service.intake import Intake
     from nd2watch.service.process_main import Task
     from nd2watch.service.schedule import JobScheduler
@@ -82,6 +83,8 @@ class Dispatcher:
     claim : callable, optional
         Called before each conversion; raises `ServiceRunning` if the output folder is another
         service's.
+    limits : ProcessLimits, optional
+        What each conversion may take.
 
     Attributes
     ----------
@@ -98,6 +101,7 @@ class Dispatcher:
         log: FilteringBoundLogger,
         task: Task = run_job,
         claim: Callable[[], None] = lambda: None,
+        limits: ProcessLimits | None = None,
     ) -> None:
         self.output_folder = output_folder
         self.reserve_bytes = reserve_bytes
@@ -109,7 +113,7 @@ class Dispatcher:
         self._task = task
         self._claim = claim
         self._free_space = FreeSpace()
-        self._processes = ProcessPool()
+        self._processes = ProcessPool(limits)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._under_way: list[_Conversion] = []

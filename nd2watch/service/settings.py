@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from nd2watch import host
 from nd2watch.config import faulty, load_config
 from nd2watch.errors import LayoutError, Nd2WatchError
 from nd2watch.experiment import OutputName, SidecarNames
@@ -79,6 +80,8 @@ class ServiceSettings:
         Where the journal is kept.
     reserve_bytes : int
         Space of the disk of ND2 files that is left free.
+    conversion_memory_bytes : int, optional
+        Address space that each conversion may take; None for no limit.
     retention : RetentionConfig
         What becomes of frames that were converted.
     """
@@ -89,6 +92,7 @@ class ServiceSettings:
     service: ServiceConfig
     state_folder: Path
     reserve_bytes: int
+    conversion_memory_bytes: int | None
     retention: RetentionConfig
 
 
@@ -116,6 +120,8 @@ def load_settings(path: Path) -> ServiceSettings:
             watches.append(made)
     if faults:
         raise faulty(path, faults)
+    memory_mb = config.service.conversion_memory_mb
+    memory_bytes = host.machine_memory() if memory_mb is None else int(memory_mb * 1e6)
     return ServiceSettings(
         config=path,
         watches=tuple(watches),
@@ -123,6 +129,9 @@ def load_settings(path: Path) -> ServiceSettings:
         service=config.service,
         state_folder=state_folder,
         reserve_bytes=int(config.output.reserve_mb * 1e6),
+        conversion_memory_bytes=host.machine_memory()
+        if memory_mb is None
+        else int(memory_mb * 1e6),
         retention=config.retention,
     )
 

@@ -192,6 +192,28 @@ def test_a_lack_of_memory_is_told_as_that(tmp_path: Path) -> None:
     assert leftovers(job) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit address space")
+def test_a_service_limits_the_memory_of_its_conversions(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        test_daemon.CONFIG.format(scan=1).replace(
+            "[service]", '[service]\nstate_folder = "state"\nconversion_memory_mb = 500'
+        )
+    )
+    assert load_settings(config).conversion_memory_bytes == 500_000_000
+    what = acquisition(t=1, p=1, z=1)
+    for path in write(tmp_path / "in" / "a", what).values():
+        path.write_bytes(encode_frame(np.zeros((8192, 8192), np.uint16), "zlib"))
+    config.write_text(config.read_text().replace("t = 2\np = 2\nz = 3", "t = 1\np = 1\nz = 1"))
+    with ServiceProcess(config) as service:
+        assert "ran out of memory" in service.wait_for("conversion_crashed")["reason"]
+        assert service.terminate() == 0
+    config.write_text(config.read_text().replace("conversion_memory_mb = 500", ""))
+    with ServiceProcess(config) as service:
+        service.wait_for("published")
+        assert service.terminate() == 0
+
+
 def test_what_a_conversion_without_memory_left_unfinished_is_removed(
     tmp_path: Path, pool: ProcessPool
 ) -> None:
