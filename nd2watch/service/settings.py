@@ -129,9 +129,7 @@ def load_settings(path: Path) -> ServiceSettings:
         service=config.service,
         state_folder=state_folder,
         reserve_bytes=int(config.output.reserve_mb * 1e6),
-        conversion_memory_bytes=host.machine_memory()
-        if memory_mb is None
-        else int(memory_mb * 1e6),
+        conversion_memory_bytes=memory_bytes,
         retention=config.retention,
     )
 
