@@ -223,11 +223,13 @@ class Intake:
         collection = self.collections.get(key)
         if collection is None or not collection.is_empty or self._settling.has_any_of(key):
             return
-        del self.collections[key]
         if not collection.is_settled:
-            reason = "all of its files have gone, and it was not converted"
+            if self.refusals.of(key):  # it shows what these belong to
+                return
             title = collection.sequence.title
+            reason = "all of its files have gone, and it was not converted"
             self._log.warning("sequence_gone", sequence=title, reason=reason)
+        del self.collections[key]
 
     def _release(self, collection: Collection, path: Path) -> None:
         """Take a file out of its sequence; its doubles get another chance."""
@@ -389,12 +391,6 @@ class Intake:
         self._limited.tell((event, path.parent), level, event, path=path, **fields)
 
     def report_stalled(self, *, all_open: bool = False) -> None:
-        """Log what sequences lack that got no frame for long, each time once.
-
-        Parameters
-        ----------
-        all_open : bool, default False
-            Log every open sequence, however young.
-        """
+        """Log once what each sequence lacks that got no frame for long, or that is open at all."""
         self._limited.flush(everything=all_open)
         self._readiness.report_stalled(all_open=all_open)

@@ -71,6 +71,22 @@ def test_a_sequence_whose_only_file_is_rewritten_stays(bench: Bench) -> None:
     assert bench.intake.collections == {}
 
 
+def test_a_sequence_of_refused_files_alone_is_shown_as_long_as_they_are_there(bench: Bench) -> None:
+    path, *others = write(bench.folder, WHAT).values()
+    for other in others:
+        other.unlink()
+    bench.settle()
+    path.write_bytes(b"no image" * 99)
+    bench.settle()
+    assert bench.logged("frame_refused")
+    bench.settle()
+    assert len(only(bench).sequence) == 0
+    assert bench.logged("sequence_gone") == []
+    path.unlink()
+    bench.settle()
+    assert bench.intake.collections == {}
+
+
 @pytest.mark.parametrize("promise", [{"released": "fill"}, {"revision": 1}])
 def test_what_was_promised_of_a_sequence_outlasts_its_files(
     bench: Bench, promise: dict[str, object]
