@@ -221,10 +221,10 @@ class Intake:
     def drop_if_empty(self, key: SequenceKey) -> None:
         """Forget a sequence without files, for which nothing was promised: its name is free."""
         collection = self.collections.get(key)
-        if collection is None or not collection.is_empty or self._settling.has_any_of(key):
+        if collection is None or not collection.is_empty:
             return
         if not collection.is_settled:
-            if self.refusals.of(key):  # it shows what these belong to
+            if self._settling.has_any_of(key) or self.refusals.of(key):
                 return
             title = collection.sequence.title
             reason = "all of its files have gone, and it was not converted"

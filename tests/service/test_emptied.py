@@ -87,6 +87,19 @@ def test_a_sequence_of_refused_files_alone_is_shown_as_long_as_they_are_there(be
     assert bench.intake.collections == {}
 
 
+def test_frames_that_take_the_place_of_those_of_a_published_sequence_are_a_new_one(
+    bench: Bench,
+) -> None:
+    sources = write(bench.folder, WHAT)
+    bench.settle()
+    only(bench).close()
+    for path in sources.values():  # between two scans
+        path.rename(path.with_name(path.name.replace("img_t00", "img_t01")))
+    bench.settle()
+    assert bench.ready == 1
+    assert bench.logged("frame_came_late") == []
+
+
 @pytest.mark.parametrize("promise", [{"released": "fill"}, {"revision": 1}])
 def test_what_was_promised_of_a_sequence_outlasts_its_files(
     bench: Bench, promise: dict[str, object]
