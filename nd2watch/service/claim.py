@@ -93,12 +93,12 @@ class Claim:
         with contextlib.suppress(OSError):  # conversions tell of that
             host.make_folder(folder)
         output = _hold(folder)
-        if self._output_folder != folder or self._output is not held:  # moved meanwhile
-            held = output
-        else:
+        is_moved = self._output_folder != folder or self._output is not held
+        if not is_moved:
             self._output = output
-        if held is not None:
-            held.close()
+        surplus = output if is_moved else held
+        if surplus is not None:
+            surplus.close()
 
     def close(self) -> None:
         """Let go of both."""

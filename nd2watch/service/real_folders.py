@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,14 +28,8 @@ class RealFolders:
     """
 
     def __init__(self, folders: Iterable[Path], patience_s: float) -> None:
-        answers = {folder: host.ask(folder.resolve) for folder in folders}
-        deadline = time.monotonic() + patience_s
-        self._places: dict[Path, Path | Exception] = {}
-        for folder, answer in answers.items():
-            try:
-                self._places[folder] = answer.result(max(deadline - time.monotonic(), 0.0))
-            except (OSError, RuntimeError) as error:
-                self._places[folder] = error
+        self._answers = {folder: host.ask(folder.resolve) for folder in folders}
+        concurrent.futures.wait(self._answers.values(), patience_s)
 
     def is_inside(self, folder: Path, other: Path) -> bool:
         """Return whether a folder is another one or lies in it.
@@ -45,12 +39,9 @@ class RealFolders:
         OSError, RuntimeError
             If that cannot be found out, such as for links that lead to each other.
         """
-        places = [self._places[folder], self._places[other]]
-        if any(isinstance(place, TimeoutError) for place in places):
-            places = [Path(os.path.abspath(path)) for path in (folder, other)]  # noqa: PTH100
-        found = []
-        for place in places:
-            if isinstance(place, Exception):
-                raise place
-            found.append(place)
-        return found[0].is_relative_to(found[1])
+        pair = (folder, other)
+        try:
+            inner, outer = (self._answers[each].result(0) for each in pair)
+        except TimeoutError:
+            inner, outer = (Path(os.path.abspath(each)) for each in pair)  # noqa: PTH100
+        return inner.is_relative_to(outer)

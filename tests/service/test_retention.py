@@ -50,6 +50,7 @@ folder = "in"
 pattern = "img_t{t:3}_xy{p:2}_z{z:3}_c{c}.tif"
 axes = { t = 2, p = 2, z = 3, c = ["DAPI", "GFP"] }
 """
+LOGGED = CONFIG.replace("[service]", '[service]\nlog_format = "json"')
 WHAT = acquisition()
 HOUR_S = 3600.0
 
@@ -493,13 +494,11 @@ def test_a_reload_stops_a_deletion_that_is_under_way(tmp_path: Path) -> None:
     """The service's word that it works by the new configuration is that nothing more is deleted."""
     lab = Lab(tmp_path)
     lab.journal.close()
-    config = tmp_path / "config.toml"
-    log = CONFIG.replace("[service]", '[service]\nlog_format = "json"')
-    config.write_text(log + '\n[retention]\naction = "delete"\nafter_h = 0\n')
+    config = deleting(tmp_path)
     launch = (sys.executable, "-m", "tests.service.slow_deletion")
     with ServiceProcess(config, launch=launch) as service:
         until(lambda: lab.left() == 23, "a frame to be deleted")
-        config.write_text(log)
+        config.write_text(LOGGED)
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("reloaded")
         assert lab.left() == 23
@@ -511,9 +510,7 @@ def test_a_reload_stops_a_deletion_that_is_under_way(tmp_path: Path) -> None:
 def test_a_deletion_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     lab.journal.close()
-    config = tmp_path / "config.toml"
-    log = CONFIG.replace("[service]", '[service]\nlog_format = "json"')
-    config.write_text(log + '\n[retention]\naction = "delete"\nafter_h = 0\n')
+    config = deleting(tmp_path)
     launch = (sys.executable, "-m", "tests.service.dead_deletion")
     with ServiceProcess(config, launch=launch) as service:
         aside = ".nd2watch-aside-*"
@@ -539,12 +536,13 @@ def test_what_a_killed_move_left_is_removed(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_the_frame_that_was_converted_is_put_away_and_not_its_copy(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(CONFIG)
+    config = tmp_path / "config.toml"
+    config.write_text(LOGGED)
     sources = write(tmp_path / "in" / "a", WHAT)
     original = sources[0, 0, 0, 0]
     copy = original.with_suffix(".TIF")  # which comes first by its name
     last = sources[1, 1, 2, 1].rename(tmp_path / "last.tif")
-    with ServiceProcess(json_logged(tmp_path / "config.toml")) as service:
+    with ServiceProcess(config) as service:
         service.wait_for("sequence_started")
         until(lambda: asked(tmp_path)["settling"] == 0, "all frames to be taken in")
         shutil.copy2(original, copy)
@@ -552,18 +550,16 @@ def test_the_frame_that_was_converted_is_put_away_and_not_its_copy(tmp_path: Pat
         last.rename(sources[1, 1, 2, 1])
         service.wait_for("published")
         assert service.terminate() == 0
-    (tmp_path / "config.toml").write_text(
-        CONFIG + '\n[retention]\naction = "delete"\nafter_h = 0\n'
-    )
-    with ServiceProcess(json_logged(tmp_path / "config.toml")) as service:
+    with ServiceProcess(deleting(tmp_path)) as service:
         assert service.wait_for("frames_put_away")["count"] == 24
         assert service.terminate() == 0
     assert list((tmp_path / "in" / "a").iterdir()) == [copy]
 
 
-def json_logged(config: Path) -> Path:
-    """Let the log of a service be read."""
-    config.write_text(config.read_text().replace("[service]", '[service]\nlog_format = "json"'))
+def deleting(folder: Path) -> Path:
+    """Write the configuration of a service that deletes frames at once and logs for programs."""
+    config = folder / "config.toml"
+    config.write_text(LOGGED + '\n[retention]\naction = "delete"\nafter_h = 0\n')
     return config
 
 
