@@ -88,6 +88,8 @@ class Dispatcher:
 
     Attributes
     ----------
+    free_space : FreeSpace
+        Tells what is free on the disk of ND2 files.
     published, failed : int
         Conversions since the start; each attempt that failed counts.
     """
@@ -112,7 +114,7 @@ class Dispatcher:
         self._log = log
         self._task = task
         self._claim = claim
-        self._free_space = FreeSpace()
+        self.free_space = FreeSpace()
         self._processes = ProcessPool(limits)
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -170,7 +172,7 @@ class Dispatcher:
             self._log.error("sequence_refused", watch=watch.name, sequence=title, reason=str(error))
             return False
         conversion = _Conversion(job=job, done=done, seen=self._clock.monotonic())
-        free = self._free_space.of(self.output_folder)  # it may take a while: not under the lock
+        free = self.free_space.of(self.output_folder)  # it may take a while: not under the lock
         wanted = self._space_for(job, free)
         with self._lock:
             if any(

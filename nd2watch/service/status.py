@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nd2watch.errors import JournalError
 from nd2watch.journal.records import handle_of
-from nd2watch.service.free_space import FreeSpace
 from nd2watch.service.sequence_state import state_of
 from nd2watch.version import __version__
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 _STALLED_S: Final = 60.0
 """A folder whose thread has not come round for so long is told to be stalled."""
-
-_FREE_SPACE: Final = FreeSpace()
 
 
 def status_of(insight: Insight, most_files: int) -> dict[str, Any]:
@@ -48,7 +45,7 @@ def status_of(insight: Insight, most_files: int) -> dict[str, Any]:
         "journal": {"path": str(insight.journal.path), "blocked": _is_blocked(insight)},
         "output": {
             "folder": str(settings.output_folder),
-            "free_bytes": _FREE_SPACE.of(settings.output_folder),
+            "free_bytes": insight.dispatcher.free_space.of(settings.output_folder),
             "reserve_bytes": settings.reserve_bytes,
         },
         "conversions": {
